@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['ClusterError', 'NoImagesError', 'ArgumentError', 'SavedFileError', 'argument_error', 'atomic_path', 'write_json',
-           'read_json']
+           'read_json', 'print_progress', 'keep_freed_memory']
 
-# %% ../nbs/00_core.ipynb #68cfc343
-import json,os,secrets
-from collections.abc import Iterator
+# %% ../nbs/00_core.ipynb #3a9dfae7
+import ctypes,json,os,secrets,time
+from collections.abc import Callable,Iterable,Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,3 +71,26 @@ def read_json(
     if found!=f'unsupervised_cluster.{kind}': raise SavedFileError(f'{path} does not hold a saved {kind} (its kind is {found!r})')
     if data.get('version')!=1: raise SavedFileError(f'{path} has version {data.get("version")!r}, this package reads 1: update the package')
     return {k:v for k,v in data.items() if k not in ('kind','version')}
+
+# %% ../nbs/00_core.ipynb #3503f314
+def print_progress(
+    what:str, # What is being done: "decoding"
+    every:float=5., # Seconds between two lines
+)->Callable[...,Iterator]: # To be called as `progress(iterable, total=n)`
+    "A `progress` that prints a line every few seconds"
+    def progress(iterable:Iterable, total:int)->Iterator:
+        last = time.monotonic()
+        for i,o in enumerate(iterable):
+            if time.monotonic()-last>=every:
+                print(f'  {what} {i:,} of {total:,}', flush=True)
+                last = time.monotonic()
+            yield o
+    return progress
+
+# %% ../nbs/00_core.ipynb #67ce656b
+def keep_freed_memory()->bool: # Whether it could be asked: only glibc can
+    "Ask the C library to keep freed memory for reuse in place of returning it to the system; for the whole process"
+    try: mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError, TypeError): return False
+    M_TRIM_THRESHOLD,M_MMAP_MAX = -1,-4
+    return bool(mallopt(M_MMAP_MAX, 0) and mallopt(M_TRIM_THRESHOLD, 2**31-1))
