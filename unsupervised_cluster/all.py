@@ -22,3 +22,6 @@ from .choose_k import *
 from .plots import *
 from .runs import *
 from .pipeline import *
+
+# %% ../nbs/90_all.ipynb #6d595200
+__all__ = [o for o in globals() if not o.startswith('_')]

@@ -17,14 +17,15 @@ from .cluster import check_k,fit_kmeans,rotate_rows
 from .core import argument_error
 from .results import Features
 
-# %% ../nbs/42_choose_k.ipynb #bd54550a
+# %% ../nbs/42_choose_k.ipynb #6f0550cc
 def elbow_k(
     ks:Sequence[int], # Candidate numbers of clusters, strictly increasing, shape (m,), m at least 3
     inertia:Sequence[float], # Within-cluster sum of squares at each of `ks`, shape (m,), squared feature units
 )->int|None: # One of `ks`, or None where the curve has no elbow
     "The elbow of the inertia curve by Kneedle (Satopaa et al. 2011), with sensitivity 1"
     ks,inertia = np.asarray(ks),np.asarray(inertia, float)
-    if ks.shape!=inertia.shape or ks.ndim!=1: raise argument_error('inertia', inertia.shape, f'one number for each of the {ks.size} `ks`')
+    if ks.shape!=inertia.shape or ks.ndim!=1:
+        raise argument_error('inertia', inertia.shape, f'one number for each of the {ks.size} `ks`')
     if len(ks)<3: raise argument_error('ks', ks.tolist(), 'at least 3 candidates', 'two points have no elbow')
     if (np.diff(ks)<=0).any(): raise argument_error('ks', ks.tolist(), 'strictly increasing numbers')
     if not inertia[0]-inertia[-1]>1e-12*abs(inertia[0]): return None
@@ -62,7 +63,7 @@ class KSweep:
         ax.legend(frameon=False)
         return ax
 
-# %% ../nbs/42_choose_k.ipynb #bbcc28d0
+# %% ../nbs/42_choose_k.ipynb #c1f2ee4f
 def sweep_k(
     X:np.ndarray|Features, # Rows of numbers, shape (n, d), or the features of images
     ks:Iterable[int]=range(1,15), # Candidate numbers of clusters from 1 to n, strictly increasing
@@ -74,11 +75,13 @@ def sweep_k(
     "K-means for each k in `ks`"
     X,ks = X.X if isinstance(X, Features) else np.asarray(X),tuple(int(k) for k in ks)
     if X.ndim!=2 or not np.isfinite(X).all(): raise argument_error('X', X.shape, 'finite numbers, shape (n, d)')
-    if not ks or any(b<=a for a,b in zip(ks, ks[1:])): raise argument_error('ks', ks, 'strictly increasing numbers, one at least')
+    if not ks or any(b<=a for a,b in zip(ks, ks[1:])):
+        raise argument_error('ks', ks, 'strictly increasing numbers, one at least')
     for k in (ks[0],ks[-1]): check_k(k, len(X))
     Z = rotate_rows(X)
     n_distinct = len(np.unique(Z, axis=0)) if Z.shape[1] else 1
-    found = {k:fit_kmeans(Z, min(k, n_distinct), n_init, max_iter, seed) for k in (progress(ks, total=len(ks)) if progress else ks)}
+    each = progress(ks, total=len(ks)) if progress else ks
+    found = {k:fit_kmeans(Z, min(k, n_distinct), n_init, max_iter, seed) for k in each}
     return KSweep(ks, np.array([o[1] for o in found.values()]), np.stack([o[0] for o in found.values()]))
 
 # %% ../nbs/42_choose_k.ipynb #f6148a1e

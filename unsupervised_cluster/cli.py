@@ -5,54 +5,64 @@
 # %% auto #0
 __all__ = ['build_parser', 'choose_folders', 'run', 'result_text', 'main']
 
-# %% ../nbs/62_cli.ipynb #93632c58
+# %% ../nbs/62_cli.ipynb #03ce3165
 import argparse,sys,warnings
 from collections.abc import Sequence
 from pathlib import Path
 from . import __version__
 from .core import ClusterError,argument_error,keep_freed_memory,print_progress
+from .results import Clustering
 from .runs import check_run_folder
 
-# %% ../nbs/62_cli.ipynb #47d596a0
+# %% ../nbs/62_cli.ipynb #5f292c3d
 def build_parser()->argparse.ArgumentParser: # Its arguments are those of `ImageClusterer`, under shorter names
     "The command's options"
-    p = argparse.ArgumentParser('unsupervised_cluster', description='Find the patterns in a folder of unlabelled images.',
+    p = argparse.ArgumentParser('unsupervised_cluster',
+        description='Find the patterns in a folder of unlabelled images.',
         epilog='Nothing in FOLDER is changed. Start with DIR/montage.png, then DIR/clusters.csv.')
     p.add_argument('folder', nargs='?', metavar='FOLDER', help='the folder of images, subfolders included')
     p.add_argument('--samples', nargs='?', type=int, const=998, metavar='N',
                    help='write N sample photos (998) to FOLDER, or to ./sample_photos, and cluster those')
-    p.add_argument('--out', metavar='DIR', help='the run folder to write (default: ./NAME-clusters, NAME being that of FOLDER)')
+    p.add_argument('--out', metavar='DIR',
+                   help='the run folder to write (default: ./NAME-clusters, NAME being that of FOLDER)')
     p.add_argument('--k', type=int, metavar='K', help='number of clusters (default: the elbow of the inertia)')
     p.add_argument('--epochs', type=int, default=50, metavar='E', help='epochs to train at most (%(default)s)')
-    p.add_argument('--seed', type=int, default=42, metavar='S', help='of all that is random: same seed, same clusters (%(default)s)')
+    p.add_argument('--seed', type=int, default=42, metavar='S',
+                   help='of all that is random: same seed, same clusters (%(default)s)')
     more = p.add_argument_group('more')
-    more.add_argument('--size', type=int, default=224, metavar='PX', help='height and width for the network, divisible by 4 (%(default)s)')
-    more.add_argument('--resize', default='squish', choices=('squish','crop','pad'), help='how to get to that size (%(default)s)')
-    more.add_argument('--patience', type=int, default=5, metavar='E', help='stop after E epochs without progress (%(default)s)')
+    more.add_argument('--size', type=int, default=224, metavar='PX',
+                      help='height and width for the network, divisible by 4 (%(default)s)')
+    more.add_argument('--resize', default='squish', choices=('squish','crop','pad'),
+                      help='how to get to that size (%(default)s)')
+    more.add_argument('--patience', type=int, default=5, metavar='E',
+                      help='stop after E epochs without progress (%(default)s)')
     more.add_argument('--lr', type=float, default=1e-3, metavar='LR', help='learning rate (%(default)s)')
     more.add_argument('--bs', type=int, default=20, metavar='N', help='images in a batch (%(default)s)')
-    more.add_argument('--max-k', type=int, default=14, metavar='K', help='largest number of clusters to try (%(default)s)')
-    more.add_argument('--subset', default='all', choices=('all','valid'), help='images that K-means sees (%(default)s); all get a cluster')
+    more.add_argument('--max-k', type=int, default=14, metavar='K',
+                      help='largest number of clusters to try (%(default)s)')
+    more.add_argument('--subset', default='all', choices=('all','valid'),
+                      help='images that K-means sees (%(default)s); all get a cluster')
     more.add_argument('--quiet', action='store_true', help='print the result only')
     p.add_argument('--version', action='version', version=f'%(prog)s {__version__}')
     return p
 
-# %% ../nbs/62_cli.ipynb #65e39a87
+# %% ../nbs/62_cli.ipynb #d687a9cc
 def choose_folders(
     args:argparse.Namespace, # From `build_parser`
 )->tuple[Path,Path]: # The folder of images, and the run folder
-    "Where the images are and where the run goes; an `ArgumentError` where one is missing or lies in the other"
-    if args.folder is None and args.samples is None: raise argument_error('FOLDER', None, 'a folder of images', 'or try --samples')
+    "Where the images are and where the run goes; a `ClusterError` where one is missing or lies in the other"
+    if args.folder is None and args.samples is None: raise ClusterError('give a folder of images, or try --samples')
     folder = Path(args.folder or 'sample_photos')
     out = Path(args.out or f'{folder.resolve().name}-clusters')
     if out.resolve().is_relative_to(folder.resolve()):
-        raise argument_error('--out', str(out), f'a folder outside of {folder}', 'the next run would take its pictures for images')
+        raise argument_error('--out', str(out), f'a folder outside of {folder}',
+                             'the next run would take its pictures for images')
     return folder,out
 
-# %% ../nbs/62_cli.ipynb #0bf340df
+# %% ../nbs/62_cli.ipynb #4c31d46f
 def run(
     args:argparse.Namespace, # From `build_parser`
-)->'ImageClusterer': # Fitted and saved
+)->Clustering: # What was found; it is saved in the run folder
     "Do what the options say; raises a `ClusterError` for anything that the user can mend"
     folder,out = choose_folders(args)
     check_run_folder(out)
@@ -63,29 +73,32 @@ def run(
     images = find_images(folder, progress=None if args.quiet else print_progress('verifying'))
     keep_freed_memory()
     from unsupervised_cluster.pipeline import ImageClusterer
-    clusterer = ImageClusterer(n_clusters=args.k, size=args.size, method=args.resize, subset=args.subset, epochs=args.epochs,
-        patience=args.patience, lr=args.lr, bs=args.bs, max_k=args.max_k, seed=args.seed, verbose=int(not args.quiet))
+    clusterer = ImageClusterer(n_clusters=args.k, size=args.size, method=args.resize, subset=args.subset,
+        epochs=args.epochs, patience=args.patience, lr=args.lr, bs=args.bs, max_k=args.max_k, seed=args.seed,
+        verbose=int(not args.quiet))
     clusterer.fit(images).save(out)
-    print(result_text(clusterer, out))
-    return clusterer
+    print(result_text(clusterer.clustering_, out))
+    return clusterer.clustering_
 
 def result_text(
-    clusterer:'ImageClusterer', # Fitted
+    clustering:Clustering, # What was found
     out:Path, # Its run folder
 )->str: # Several lines
     "The table of cluster sizes, and where to look"
-    c = clusterer.clustering_
+    c,csv,montage = clustering,out/'clusters.csv',out/'montage.png'
     rows = [f'{"cluster":>7} {"images":>8} {"share":>6}  most typical']
     rows += [f'{i:7} {s:8,} {s/len(c):6.0%}  {c.images.names[c.members(i, 1)[0]]}' for i,s in enumerate(c.sizes) if s]
-    if c.images.broken: rows.append(f'{len(c.images.broken):,} files were set aside: the reasons are in {out/"clusters.csv"}')
-    return '\n'.join(['', *rows, '', f'pictures of each cluster: {out/"montage.png"}', f'one line per file:        {out/"clusters.csv"}'])
+    if n := len(c.images.broken): rows.append(f'{n:,} files were set aside: the reasons are in {csv}')
+    return '\n'.join(['', *rows, '', f'pictures of each cluster: {montage}', f'one line per file:        {csv}'])
 
-# %% ../nbs/62_cli.ipynb #8b87db00
+# %% ../nbs/62_cli.ipynb #a87d942f
 def main(
     argv:Sequence[str]|None=None, # The words of the command line; None for those of this process
 )->int: # Exit status: 0 for success, 1 for an error that was explained, 130 for Ctrl-C
     "The command"
     args = build_parser().parse_args(argv)
+    for o in (sys.stdout, sys.stderr):
+        if hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace') # a file name may be no text at all
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', FutureWarning)
         warnings.showwarning = lambda message,*args,**kwargs: print(f'note: {message}', file=sys.stderr)

@@ -12,14 +12,14 @@ from sklearn.metrics import pairwise_distances
 from .core import argument_error
 from .results import Clustering,Features
 
-# %% ../nbs/41_cluster.ipynb #8c266a1b
+# %% ../nbs/41_cluster.ipynb #d6074fe6
 #: More rows than this are not rotated: the Gram matrix grows with their square, and its eigenvectors with their cube
 MAX_GRAM_ROWS = 4000
 
 def rotate_rows(
     X:np.ndarray, # Rows, shape (n, d)
 )->np.ndarray: # Rows, float64, shape (n, m), m at most n-1 where that is less than d; else X itself
-    "Rotate the rows into the dimensions that they span: all Euclidean distances stay (classical scaling, Torgerson 1952)"
+    "Rotate rows into the dimensions that they span: all Euclidean distances stay (classical scaling, Torgerson 1952)"
     n,d = X.shape
     if n>=d or n>MAX_GRAM_ROWS: return X
     gram,mean = np.zeros((n,n)),X.mean(0, dtype=np.float64)
@@ -30,7 +30,7 @@ def rotate_rows(
     keep = values>max(values[-1], 0)*n*np.finfo(float).eps
     return vectors[:,keep]*np.sqrt(values[keep])
 
-# %% ../nbs/41_cluster.ipynb #808a61c3
+# %% ../nbs/41_cluster.ipynb #b4fe374d
 def check_k(
     n_clusters:int, # How many clusters are asked for
     n:int, # Number of images
@@ -45,17 +45,18 @@ def fit_kmeans(
     n_init:int=25, # Starts, of which the best counts
     max_iter:int=600, # Steps of each start at most
     seed:int|None=42, # Of the starts
-)->tuple[np.ndarray,float]: # Labels, int, shape (n,), the largest cluster first, and the inertia in squared units of `Z`
+)->tuple[np.ndarray,float]: # Labels, int, shape (n,), largest cluster first, and the inertia in squared units of `Z`
     "K-means with k-means++ starts (Arthur and Vassilvitskii 2007), scikit-learn's"
     check_k(n_clusters, len(Z))
     if Z.shape[1]==0: Z = np.zeros((len(Z), 1))
     if n_clusters>1 and (n_distinct := len(np.unique(Z, axis=0)))<n_clusters:
-        raise argument_error('n_clusters', n_clusters, f'at most {n_distinct}', 'the images have no more different features than that')
+        raise argument_error('n_clusters', n_clusters, f'at most {n_distinct}',
+                             'the images have no more different features than that')
     found = KMeans(int(n_clusters), n_init=n_init, max_iter=max_iter, random_state=seed).fit(Z)
     order = np.argsort(-np.bincount(found.labels_, minlength=n_clusters), kind='stable')
     return np.argsort(order)[found.labels_],float(found.inertia_)
 
-# %% ../nbs/41_cluster.ipynb #f851dd8e
+# %% ../nbs/41_cluster.ipynb #e05700c6
 def cluster_features(
     features:Features, # One row per image
     n_clusters:int, # From 1 to the number of images
@@ -68,15 +69,17 @@ def cluster_features(
     labels,_ = fit_kmeans(Z, n_clusters, n_init, max_iter, seed)
     means = lambda X: np.stack([X[labels==c].mean(0) for c in range(n_clusters)])
     distances = pairwise_distances(Z, means(Z)) if Z.shape[1] else np.zeros((len(Z), n_clusters))
-    return Clustering(labels.astype(np.int64), distances.astype(np.float32), means(features.X).astype(np.float32), features.images)
+    centers = means(features.X).astype(np.float32)
+    return Clustering(labels.astype(np.int64), distances.astype(np.float32), centers, features.images)
 
-# %% ../nbs/41_cluster.ipynb #e3f834b1
+# %% ../nbs/41_cluster.ipynb #8ddd564e
 def assign_clusters(
     features:Features, # Rows of the same kind and length as those that were clustered
     clustering:Clustering, # Whose centres to go to
 )->Clustering: # Of the images of `features`, with the same centres
     "Put each image into the cluster with the nearest centre"
     d = clustering.centers.shape[1]
-    if features.X.shape[1]!=d: raise argument_error('features', features.X.shape, f'shape (n, {d})', 'use the features that were clustered')
+    if features.X.shape[1]!=d:
+        raise argument_error('features', features.X.shape, f'shape (n, {d})', 'use the features that were clustered')
     distances = pairwise_distances(features.X.astype(np.float64), clustering.centers.astype(np.float64))
     return Clustering(distances.argmin(1), distances.astype(np.float32), clustering.centers, features.images)

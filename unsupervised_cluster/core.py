@@ -49,15 +49,16 @@ def atomic_path(
         os.replace(tmp, path)
     finally: tmp.unlink(missing_ok=True)
 
-# %% ../nbs/00_core.ipynb #094b5a3e
+# %% ../nbs/00_core.ipynb #ba344ab0
 def write_json(
     path:str|Path, # The file to be written
     kind:str, # What it holds, such as 'ImageTable'
     data:dict, # What JSON can hold; file names may have any bytes (surrogate escapes survive)
 ):
-    "Write `data` to `path`, marked with its `kind`"
-    text = json.dumps(dict(kind=f'unsupervised_cluster.{kind}', version=1, **data), indent=1)
-    with atomic_path(path) as tmp: tmp.write_text(text+'\n', encoding='utf-8')
+    "Write `data` to `path`, marked with its `kind`, one line per key"
+    data = dict(kind=f'unsupervised_cluster.{kind}', version=1, **data)
+    lines = ',\n'.join(f' {json.dumps(k)}: {json.dumps(v)}' for k,v in data.items())
+    with atomic_path(path) as tmp: tmp.write_text(f'{{\n{lines}\n}}\n', encoding='utf-8')
 
 def read_json(
     path:str|Path, # A file written by `write_json`
@@ -68,8 +69,10 @@ def read_json(
     except OSError as e: raise SavedFileError(f'cannot read {path}: {e.strerror}') from e
     except ValueError as e: raise SavedFileError(f'{path} is not JSON text: {e}') from e
     found = data.get('kind') if isinstance(data, dict) else None
-    if found!=f'unsupervised_cluster.{kind}': raise SavedFileError(f'{path} does not hold a saved {kind} (its kind is {found!r})')
-    if data.get('version')!=1: raise SavedFileError(f'{path} has version {data.get("version")!r}, this package reads 1: update the package')
+    if found!=f'unsupervised_cluster.{kind}':
+        raise SavedFileError(f'{path} does not hold a saved {kind} (its kind is {found!r})')
+    if data.get('version')!=1:
+        raise SavedFileError(f'{path} has version {data.get("version")!r}, this package reads 1: update the package')
     return {k:v for k,v in data.items() if k not in ('kind','version')}
 
 # %% ../nbs/00_core.ipynb #3503f314

@@ -22,7 +22,7 @@ from .images import as_table,open_image
 from .pixels import RESIZE_METHODS,PixelStore,decode_images
 from .results import ImageTable
 
-# %% ../nbs/13_data.ipynb #0e138e9b
+# %% ../nbs/13_data.ipynb #2b141354
 @contextmanager
 def seeded(
     seed:int|None, # Of Python's, NumPy's and torch's global generators; None leaves them alone
@@ -31,7 +31,8 @@ def seeded(
     if seed is None:
         yield
         return
-    if not isinstance(seed, (int,np.integer)) or not 0<=seed<2**32: raise argument_error('seed', seed, 'a whole number from 0 to 2**32-1, or None')
+    if not isinstance(seed, (int,np.integer)) or not 0<=seed<2**32:
+        raise argument_error('seed', seed, 'a whole number from 0 to 2**32-1, or None')
     kept = random.getstate(),np.random.get_state()
     with torch.random.fork_rng():
         random.seed(int(seed))
@@ -42,16 +43,18 @@ def seeded(
             random.setstate(kept[0])
             np.random.set_state(kept[1])
 
-# %% ../nbs/13_data.ipynb #532ba936
+# %% ../nbs/13_data.ipynb #c7597d0a
 def seeded_splitter(
     valid_pct:float=0.3, # Part of the images that goes into validation, between 0 and 1
     seed:int=42, # Of the choice
-)->Callable[[Sequence],tuple[list[int],list[int]]]: # Takes the items, gives the positions for training and for validation
-    "Split at random, the same way for the same number of items; each part keeps the order of the items and has one at least"
+)->Callable[[Sequence],tuple[list[int],list[int]]]: # Takes items, gives the positions for training and for validation
+    "Split at random, the same way for the same number of items; each part keeps their order and has one at least"
     if not 0<valid_pct<1: raise argument_error('valid_pct', valid_pct, 'a number between 0 and 1')
     def split(items:Sequence)->tuple[list[int],list[int]]:
         n = len(items)
-        if n<2: raise NoImagesError(f'a split needs at least 2 images, one to train on and one to validate with; there are {n}')
+        if n<2:
+            raise NoImagesError(f'a split needs at least 2 images, one to train on and one to validate with; '
+                                f'there are {n}')
         n_valid = min(n-1, max(1, math.ceil(round(n*valid_pct, 9))))
         order = np.random.default_rng(seed).permutation(n)
         return sorted(order[n_valid:].tolist()),sorted(order[:n_valid].tolist())
@@ -83,16 +86,16 @@ def autoencoder_block(
     return DataBlock(blocks=(ImageBlock(source), ImageBlock(source)), splitter=seeded_splitter(valid_pct, seed),
                      item_tfms=CenterResize(size, method=method))
 
-# %% ../nbs/13_data.ipynb #72db7aad
+# %% ../nbs/13_data.ipynb #fbd60bbe
 def autoencoder_dls(
-    images:PixelStore|ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, a table, or pixels that are decoded already
+    images:PixelStore|ImageTable|str|Path|Sequence[str|Path], # A folder, image files, a table, or decoded pixels
     size:int=224, # Height and width in pixels; not looked at where a store comes in
     valid_pct:float=0.3, # Part of the images that goes into validation
     seed:int=42, # Of the split and of the order of training images
     bs:int=20, # Images in a batch
     method:str='squish', # One of 'squish', 'crop', 'pad'; not looked at where a store comes in
     device:str|torch.device|None=None, # Where batches go; None for fastai's choice, a GPU if there is one
-)->DataLoaders: # `train` and `valid`; also `store`, the `PixelStore` behind them, `seed`, and `splits`, its rows in each
+)->DataLoaders: # `train` and `valid`; also `seed`, `store`, the `PixelStore`, and `splits`, its rows in each
     "`DataLoaders` in which each image is its own target: float in [0, 1], shape (bs, 3, size, size)"
     if not isinstance(bs, (int,np.integer)) or bs<1: raise argument_error('bs', bs, 'a whole number, 1 or more')
     store = images if isinstance(images, PixelStore) else decode_images(images, size, method)

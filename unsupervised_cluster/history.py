@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from .core import SavedFileError,argument_error
 
-# %% ../nbs/02_history.ipynb #2a497149
+# %% ../nbs/02_history.ipynb #2d0e6e35
 @dataclass(frozen=True)
 class History:
     "Training and validation error of each epoch, from the first one on"
@@ -26,8 +26,8 @@ class History:
     def __len__(self)->int: return len(self.valid_loss)
     def __repr__(self)->str:
         if not len(self): return 'History: no epochs yet'
-        best = self.best_epoch
-        return (f'History: {len(self)} epochs in {sum(self.seconds):,.0f} s, validation error {self.valid_loss[-1]:.4f}, '
+        best,last = self.best_epoch,self.valid_loss[-1]
+        return (f'History: {len(self)} epochs, validation error {last:.4f}, '
                 f'best {self.valid_loss[best]:.4f} after epoch {best+1}')
 
     @property
@@ -36,7 +36,7 @@ class History:
         if not len(self): raise argument_error('history', 'empty', 'one epoch or more', 'fit first')
         return int(np.argmin(np.nan_to_num(self.valid_loss, nan=np.inf)))
 
-# %% ../nbs/02_history.ipynb #4b3ae890
+# %% ../nbs/02_history.ipynb #0b814d3c
 def add_epoch(
     history:History, # What happened so far
     train_loss:float, # Error on the training images
@@ -44,7 +44,8 @@ def add_epoch(
     seconds:float, # Time that the epoch took, in seconds
 )->History: # One epoch longer
     "`history` and one epoch more"
-    return History((*history.train_loss, float(train_loss)), (*history.valid_loss, float(valid_loss)), (*history.seconds, float(seconds)))
+    return History((*history.train_loss, float(train_loss)), (*history.valid_loss, float(valid_loss)),
+                   (*history.seconds, float(seconds)))
 
 def stale_epochs(
     history:History, # What happened so far

@@ -10,7 +10,7 @@ from fastai.callback.hook import Hook
 from torch import Tensor,nn
 from .core import ClusterError,argument_error
 
-# %% ../nbs/22_hooks.ipynb #ad5bcca0
+# %% ../nbs/22_hooks.ipynb #7df5a11e
 class BottleneckHook(Hook):
     "A context manager that holds the last output of a model's bottleneck, detached, in `stored`"
     def __init__(self,
@@ -19,7 +19,8 @@ class BottleneckHook(Hook):
     ):
         layer = getattr(model, 'bottleneck', None) if layer is None else layer
         if not isinstance(layer, nn.Module):
-            raise argument_error('model', type(model).__name__, 'a model with a sub-module `bottleneck`', 'or give the layer to listen to')
+            raise argument_error('model', type(model).__name__, 'a model with a sub-module `bottleneck`',
+                                 'or give the layer to listen to')
         if not any(o is layer for o in model.modules()):
             raise argument_error('layer', type(layer).__name__, f'a sub-module of this {type(model).__name__}')
         super().__init__(layer, lambda module,inputs,output: output)
@@ -27,5 +28,6 @@ class BottleneckHook(Hook):
     @property
     def features(self)->Tensor:
         "The last output, one flat row per image, shape (bs, d)"
-        if self.stored is None: raise ClusterError('the hook holds nothing yet: run the model on a batch inside the `with` block')
+        if self.stored is None:
+            raise ClusterError('the hook holds nothing yet: run the model on a batch inside the `with` block')
         return self.stored.flatten(1)

@@ -17,9 +17,10 @@ from PIL import Image,ImageOps,UnidentifiedImageError
 from .core import ClusterError,NoImagesError,argument_error
 from .results import BrokenFile,ImageTable
 
-# %% ../nbs/10_images.ipynb #ba5dfa37
+# %% ../nbs/10_images.ipynb #18946790
 #: Suffixes that are looked at, in lower case
-IMAGE_SUFFIXES = frozenset('.jpg .jpeg .jpe .jfif .png .gif .webp .bmp .tif .tiff .ppm .pgm .pbm .tga .jp2 .avif .mpo'.split())
+IMAGE_SUFFIXES = frozenset(
+    '.jpg .jpeg .jpe .jfif .png .gif .webp .bmp .tif .tiff .ppm .pgm .pbm .tga .jp2 .avif .mpo'.split())
 #: Formats that are tried on them, by Pillow's names: those decoded without starting another program
 IMAGE_FORMATS = ('JPEG','PNG','GIF','WEBP','BMP','TIFF','PPM','TGA','JPEG2000','AVIF')
 
@@ -27,8 +28,8 @@ def natural_key(
     path:str|Path, # A path
 )->tuple: # What `sorted` can compare
     "Sort key for the order people expect: numbers by value, case ignored, folder by folder"
-    parts = ([(int(o), '') if o.isdecimal() else (-1, o.casefold()) for o in re.split(r'(\d+)', part)] for part in Path(path).parts)
-    return tuple(map(tuple, parts)),os.fsencode(path)
+    key = lambda part: tuple((int(o), '') if o.isdecimal() else (-1, o.casefold()) for o in re.split(r'(\d+)', part))
+    return tuple(map(key, Path(path).parts)),os.fsencode(path)
 
 # %% ../nbs/10_images.ipynb #c233eb96
 def image_files(
@@ -47,11 +48,11 @@ def image_files(
         res += [Path(top)/o for o in files if o[0]!='.' and Path(o).suffix.lower() in IMAGE_SUFFIXES]
     return sorted(res, key=natural_key)
 
-# %% ../nbs/10_images.ipynb #7f260318
+# %% ../nbs/10_images.ipynb #9e36b09e
 def _to_8bit(
     im:Image.Image, # One channel of more than 8 bits: mode I;16 and its kin, I or F
 )->Image.Image: # Mode L
-    "Scale deep grey to 0..255: by its full range of 16 bits, or of [0, 1] for floats; by its own range where it exceeds that"
+    "Scale deep grey to 0..255: by its full range, 16 bits or [0, 1] for floats, or by its own where it exceeds that"
     x = np.nan_to_num(np.asarray(im, dtype=float))
     full = 1. if im.mode=='F' else 65535.
     lo,hi = (0.,full) if x.min(initial=0)>=0 and x.max(initial=0)<=full else (x.min(),x.max())
@@ -107,12 +108,12 @@ def _reason(e:Exception)->str:
     if isinstance(e, MemoryError): return 'too large for the memory of this machine'
     return f'damaged: {str(e) or type(e).__name__}'
 
-# %% ../nbs/10_images.ipynb #6159c6fc
+# %% ../nbs/10_images.ipynb #eb7faf37
 def check_images(
     paths:Iterable[str|Path], # Files to be verified; their order is kept
     root:str|Path|None=None, # The folder that they were found in, if one
     n_workers:int|None=None, # Threads that decode; None for one per processor, at most 8
-    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=n)`, such as `tqdm` or fastprogress's `progress_bar`
+    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=n)`, as `tqdm` is
 )->ImageTable: # The readable images, and the others with the reason
     "Verify each of `paths` by decoding it"
     paths = [Path(o) for o in paths]
@@ -130,7 +131,7 @@ def _size_or_reason(path:Path)->tuple[int,int]|str:
     try: return open_image(path).size
     except BrokenImageError as e: return str(e)
 
-# %% ../nbs/10_images.ipynb #72d45943
+# %% ../nbs/10_images.ipynb #d331e774
 def find_images(
     folder:str|Path, # Where to look, subfolders included
     n_workers:int|None=None, # Threads that decode; None for one per processor, at most 8
@@ -143,7 +144,9 @@ def find_images(
     lost = tuple(BrokenFile(Path(e.filename), f'folder cannot be read: {e.strerror}') for e in unread)
     table = ImageTable(table.paths, table.sizes, table.broken+lost, table.root)
     if len(table): return table
-    if not table.broken: raise NoImagesError(f'no file in {folder} is named like an image (such as .jpg or .png): is it the right folder?')
+    if not table.broken:
+        raise NoImagesError(f'no file in {folder} is named like an image (such as .jpg or .png): '
+                            'is it the right folder?')
     why = '; '.join(f'{table.name_of(o.path)}: {o.reason}' for o in table.broken[:3])
     raise NoImagesError(f'none of the {len(table.broken):,} image files in {folder} can be read: {why}')
 

@@ -6,10 +6,12 @@
 __all__ = ['keras_adam', 'MODELS', 'KeepHistory', 'EpochOrder', 'EarlyStop', 'PrintEpochs', 'autoencoder_learner',
            'fit_autoencoder', 'save_autoencoder', 'Checkpoint', 'load_autoencoder', 'load_checkpoint', 'reconstruct']
 
-# %% ../nbs/24_learner.ipynb #4617d638
+# %% ../nbs/24_learner.ipynb #efd5df7d
 import json,random,time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+import numpy as np
 import torch
 import fastai.callback.schedule # patches `fit_one_cycle` and `lr_find` into Learner
 import fastai.vision.learner # gives `show_results` its form for pairs of images
@@ -61,7 +63,7 @@ class EpochOrder(Callback):
     ): self.seed = seed
     def before_epoch(self): self.dls.train.rng = random.Random(f'{self.seed} {len(self.learn.history)}')
 
-# %% ../nbs/24_learner.ipynb #7a27cc48
+# %% ../nbs/24_learner.ipynb #72f9d264
 class EarlyStop(Callback):
     "Stop the fit after `patience` epochs without a lower validation error; needs `KeepHistory`"
     order = EpochOrder.order+3
@@ -83,19 +85,21 @@ class PrintEpochs(Callback):
     ): self.epochs = epochs
 
     def after_epoch(self):
-        "Print the newest epoch of the history"
+        "Print the newest epoch of the history, and how long it can still take if that is over a minute"
         h = self.learn.history
+        minutes = (self.epochs-len(h))*h.seconds[-1]/60
         print(f'epoch {len(h):3}/{self.epochs}   training error {h.train_loss[-1]:.5f}   '
-              f'validation error {h.valid_loss[-1]:.5f}   {h.seconds[-1]:.1f} s', flush=True)
+              f'validation error {h.valid_loss[-1]:.5f}   {h.seconds[-1]:.1f} s'
+              + (f', at most {minutes:.0f} min left' if minutes>=1 else ''), flush=True)
 
-# %% ../nbs/24_learner.ipynb #0c5899bf
+# %% ../nbs/24_learner.ipynb #d8c86d3a
 keras_adam = partial(Adam, sqr_mom=0.999, eps=1e-7, wd=0.)
 
 def autoencoder_learner(
     dls:DataLoaders, # From `autoencoder_dls`
-    model:nn.Module|None=None, # An autoencoder by the contract of `ConvAutoencoder`; None for a new one, seeded by `dls.seed`
-    loss_func=None, # Loss of reconstruction and target, both float, shape (n, 3, h, w); None for the mean squared error
-    opt_func=keras_adam, # A fastai optimizer function
+    model:nn.Module|None=None, # An autoencoder like `ConvAutoencoder`; None for a new one, seeded by `dls.seed`
+    loss_func:Callable[...,Tensor]|None=None, # Of reconstruction and target, (n, 3, h, w); None for mean squared error
+    opt_func:Callable[...,Optimizer]=keras_adam, # A fastai optimizer function
     lr:float=1e-3, # Learning rate, above 0
     **kwargs, # Passed on to fastai's `Learner`
 )->Learner: # With `history`, a `History`
@@ -132,7 +136,7 @@ def fit_autoencoder(
         with seeded(learn.dls.seed): learn.fit(epochs-done, lr, cbs=cbs)
     return learn.history
 
-# %% ../nbs/24_learner.ipynb #31298a5e
+# %% ../nbs/24_learner.ipynb #b8c8d6d4
 #: Models that can be built again from a saved file
 MODELS = dict(ConvAutoencoder=ConvAutoencoder)
 
@@ -145,8 +149,8 @@ def _optimizer_state(opt:Optimizer)->tuple[dict[str,Tensor],dict]:
 
 def _data_of(learn:Learner)->dict:
     "What a training must not change when it is resumed"
-    store = learn.dls.store
-    return dict(size=store.size, method=store.method, images=len(store), n_train=len(learn.dls.splits[0]), seed=learn.dls.seed)
+    dls,store = learn.dls,learn.dls.store
+    return dict(size=store.size, method=store.method, images=len(store), n_train=len(dls.splits[0]), seed=dls.seed)
 
 def save_autoencoder(
     learn:Learner|nn.Module, # A `Learner`, or a model alone
@@ -154,7 +158,8 @@ def save_autoencoder(
 ):
     "Save the weights; of a `Learner` also the optimizer, the history and the settings of the data"
     model = learn.model if isinstance(learn, Learner) else learn
-    head = dict(kind='unsupervised_cluster.Autoencoder', version=1, model=type(model).__name__, config=getattr(model, 'config', {}))
+    head = dict(kind='unsupervised_cluster.Autoencoder', version=1, model=type(model).__name__,
+                config=getattr(model, 'config', {}))
     tensors = {f'model.{k}':v.contiguous() for k,v in model.state_dict().items()}
     if isinstance(learn, Learner):
         head |= dict(data=_data_of(learn), history=history_dict(learn.history))
@@ -163,6 +168,7 @@ def save_autoencoder(
             tensors |= opt
     with atomic_path(path) as tmp: save_file(tensors, tmp, metadata=dict(json=json.dumps(head)))
 
+# %% ../nbs/24_learner.ipynb #bdfe70d1
 class Checkpoint(Callback):
     "Write the training to a file after every epoch; needs `KeepHistory`"
     order = EpochOrder.order+1
@@ -171,7 +177,7 @@ class Checkpoint(Callback):
     ): self.path = path
     def after_epoch(self): save_autoencoder(self.learn, self.path)
 
-# %% ../nbs/24_learner.ipynb #19c84922
+# %% ../nbs/24_learner.ipynb #7741cc27
 def _read(path:str|Path)->tuple[dict,dict[str,Tensor]]:
     "Header and tensors of a file written by `save_autoencoder`"
     try:
@@ -179,7 +185,8 @@ def _read(path:str|Path)->tuple[dict,dict[str,Tensor]]:
             head = json.loads((f.metadata() or {}).get('json', '{}'))
             if not isinstance(head, dict) or head.get('kind')!='unsupervised_cluster.Autoencoder':
                 raise SavedFileError(f'{path} does not hold a saved autoencoder')
-            if head.get('version')!=1: raise SavedFileError(f'{path} has version {head.get("version")!r}, this package reads 1: update it')
+            if head.get('version')!=1:
+                raise SavedFileError(f'{path} has version {head.get("version")!r}, this package reads 1: update it')
             return head,{k:f.get_tensor(k) for k in f.keys()}
     except (OSError, SafetensorError, ValueError) as e: raise SavedFileError(f'cannot read {path}: {e}') from e
 
@@ -195,13 +202,14 @@ def load_autoencoder(
     "The saved model; nothing is unpickled"
     head,tensors = _read(path)
     if model is None:
-        if head.get('model') not in MODELS: raise argument_error('model', None, f'a {head.get("model")} to fill', 'it is not one of ours')
-        try: model = MODELS[head['model']](**head['config'])
+        name = head.get('model')
+        if name not in MODELS: raise argument_error('model', None, f'a {name} to fill', 'it is not one of ours')
+        try: model = MODELS[name](**head['config'])
         except (KeyError, TypeError, ArgumentError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
     _fill(model, tensors, path)
     return model.eval()
 
-# %% ../nbs/24_learner.ipynb #a6a68eed
+# %% ../nbs/24_learner.ipynb #7a562f49
 def load_checkpoint(
     learn:Learner, # From `autoencoder_learner`, on the images of the checkpoint; changed in place
     path:str|Path, # A file written by `save_autoencoder` from a `Learner`, or by a fit with `checkpoint`
@@ -209,8 +217,8 @@ def load_checkpoint(
     "Put a saved training back into `learn`"
     head,tensors = _read(path)
     if 'optimizer' not in head: raise SavedFileError(f'{path} holds a model but no training to resume')
-    if head.get('data')!=_data_of(learn):
-        raise SavedFileError(f'{path} belongs to another training: it had {head.get("data")}, this one has {_data_of(learn)}')
+    if (was := head.get('data'))!=(now := _data_of(learn)):
+        raise SavedFileError(f'{path} belongs to another training: it had {was}, this one has {now}')
     _fill(learn.model, tensors, path)
     learn.create_opt()
     try:
@@ -223,10 +231,10 @@ def load_checkpoint(
     learn.history = history_from(head['history'])
     return learn
 
-# %% ../nbs/24_learner.ipynb #19ab0e9f
+# %% ../nbs/24_learner.ipynb #0294d864
 def reconstruct(
     model:nn.Module, # An autoencoder
-    pixels, # Images, uint8 from 0 to 255, shape (n, h, w, 3): rows of a `PixelStore`
+    pixels:np.ndarray, # Images, uint8 from 0 to 255, shape (n, h, w, 3): rows of a `PixelStore`
 )->Tensor: # Reconstructions, float in [0, 1], shape (n, h, w, 3), on the CPU
     "What the autoencoder makes of some images, as arrays to draw"
     device = next(model.parameters()).device

@@ -5,11 +5,12 @@
 # %% auto #0
 __all__ = ['FEATURES', 'ImageClusterer']
 
-# %% ../nbs/60_pipeline.ipynb #7be80483
+# %% ../nbs/60_pipeline.ipynb #671f7d2a
 import warnings
 from collections.abc import Callable,Sequence
 from datetime import datetime,timezone
 from pathlib import Path
+from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 from fastai.learner import Learner
@@ -31,22 +32,23 @@ from .plots import plot_losses,plot_montage,plot_scree
 from .results import Clustering,Features,ImageTable
 from .runs import run_folder,versions
 
-# %% ../nbs/60_pipeline.ipynb #87454ef8
+# %% ../nbs/60_pipeline.ipynb #a74dae52
 #: The features that `ImageClusterer` can cluster by
 FEATURES = ('bottleneck',)
 
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
     """Cluster a folder of images by the bottleneck of an autoencoder that is trained on them.
 
-After `fit`: `images_` (`ImageTable`), `labels_` (int, shape (n,)), `n_clusters_`, `cluster_centers_` (float, shape (k, d)),
-`clustering_` (`Clustering`), `features_` (`Features`), `choice_` (`KChoice`), `history_` (`History`), `model_` (the autoencoder)."""
+After `fit`: `images_` (`ImageTable`), `labels_` (int, shape (n,)), `n_clusters_`, `cluster_centers_` (float, shape
+(k, d)), `clustering_` (`Clustering`), `features_` (`Features`), `choice_` (`KChoice`), `history_` (`History`), `model_`
+(the autoencoder)."""
     def __init__(self,
         n_clusters:int|None=None, # Number of clusters; None for the elbow of the inertia
         features:str='bottleneck', # What to cluster by, one of `FEATURES`
         size:int=224, # Height and width that images are brought to in pixels, divisible by 4
         method:str='squish', # How: 'squish', 'crop' or 'pad'
         valid_pct:float=0.3, # Part of the images that validates the training, between 0 and 1
-        subset:str='all', # Images that K-means sees: 'all', or 'valid' as in the method's first description; all get labels
+        subset:str='all', # Images that K-means sees: 'all', or 'valid' as first described; every image gets a label
         epochs:int=50, # Epochs at most
         patience:int|None=5, # Stop after so many epochs without a lower validation error; None for never
         lr:float=1e-3, # Learning rate, above 0
@@ -69,27 +71,31 @@ After `fit`: `images_` (`ImageTable`), `labels_` (int, shape (n,)), `n_clusters_
         "A progress that prints lines, if wanted"
         return print_progress(what) if self.verbose else None
 
-    def fit(self,
-        X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
-        y=None, # Not looked at
-    )->'ImageClusterer': # Itself
-        "Train the autoencoder on the images, and cluster them by its bottleneck"
-        if self.features not in FEATURES: raise argument_error('features', self.features, f'one of {", ".join(FEATURES)}')
-        if self.subset not in ('all','valid'): raise argument_error('subset', self.subset, 'all or valid')
-        if not isinstance(self.max_k, (int,np.integer)) or self.max_k<1:
-            raise argument_error('max_k', self.max_k, 'a whole number, 1 or more')
-        self.model_ = ConvAutoencoder(seed=self.seed)
-        self.model_.latent_shape(self.size)
-        self.given_ = None if isinstance(X, (ImageTable,str,Path)) else [Path(o) for o in X]
-        table = as_table(X if self.given_ is None else self.given_, self._progress('verifying'))
-        self._say(repr(table))
-        if len(table)<2: raise NoImagesError(f'clustering needs at least 2 images, there is {len(table)}: {table.names[0]}')
-        if self.n_clusters is not None: check_k(self.n_clusters, len(table))
-        learn = self._train(table)
-        self.history_,self.images_ = learn.history,learn.dls.store.images
-        return self._cluster(learn)
+# %% ../nbs/60_pipeline.ipynb #cde7f760
+@patch
+def fit(self:ImageClusterer,
+    X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
+    y:Any=None, # Not looked at
+)->ImageClusterer: # Itself
+    "Train the autoencoder on the images, and cluster them by its bottleneck"
+    if self.features not in FEATURES:
+        raise argument_error('features', self.features, f'one of {", ".join(FEATURES)}')
+    if self.subset not in ('all','valid'): raise argument_error('subset', self.subset, 'all or valid')
+    if not isinstance(self.max_k, (int,np.integer)) or self.max_k<1:
+        raise argument_error('max_k', self.max_k, 'a whole number, 1 or more')
+    self.model_ = ConvAutoencoder(seed=self.seed)
+    self.model_.latent_shape(self.size)
+    self.given_ = None if isinstance(X, (ImageTable,str,Path)) else [Path(o) for o in X]
+    table = as_table(X if self.given_ is None else self.given_, self._progress('verifying'))
+    self._say(repr(table))
+    if len(table)<2:
+        raise NoImagesError(f'clustering needs at least 2 images, there is {len(table)}: {table.names[0]}')
+    if self.n_clusters is not None: check_k(self.n_clusters, len(table))
+    learn = self._train(table)
+    self.history_,self.images_ = learn.history,learn.dls.store.images
+    return self._cluster(learn)
 
-# %% ../nbs/60_pipeline.ipynb #05c0c9f5
+# %% ../nbs/60_pipeline.ipynb #17caea75
 @patch
 def _train(self:ImageClusterer, table:ImageTable)->Learner:
     "A Learner whose autoencoder was trained on the images"
@@ -97,25 +103,26 @@ def _train(self:ImageClusterer, table:ImageTable)->Learner:
     dls = autoencoder_dls(store, valid_pct=self.valid_pct, seed=self.seed, bs=self.bs)
     learn = autoencoder_learner(dls, self.model_, lr=self.lr)
     n_train,n_valid = map(len, learn.dls.splits)
+    if self.n_clusters is not None: check_k(self.n_clusters, len(table) if self.subset=='all' else n_valid)
     self._say(f'training on {n_train:,} images, validating with {n_valid:,}')
-    with learn.no_bar(), learn.no_logging():
-        fit_autoencoder(learn, self.epochs, patience=self.patience, cbs=[PrintEpochs(self.epochs)] if self.verbose else None)
+    cbs = [PrintEpochs(self.epochs)] if self.verbose else None
+    with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, self.epochs, patience=self.patience, cbs=cbs)
     if len(learn.history)<self.epochs: self._say(f'no lower validation error for {self.patience} epochs: stopped')
     return learn
 
-# %% ../nbs/60_pipeline.ipynb #9d6d3594
+# %% ../nbs/60_pipeline.ipynb #cd2d32ca
 @patch
 def _cluster(self:ImageClusterer, learn:Learner)->ImageClusterer:
     "Take the bottleneck of all images, choose k, cluster"
     self.features_ = extract_features(learn, progress=self._progress('encoding'))
     seen = self.features_ if self.subset=='all' else extract_features(learn, subset=self.subset)
     self._say(repr(self.features_))
-    n = len(seen)
-    if self.n_clusters is not None: check_k(self.n_clusters, n)
-    self.choice_ = choose_k(seen, range(1, min(self.max_k, n)+1), seed=self.seed, progress=self._progress('K-means for k'))
+    ks = range(1, min(self.max_k, len(seen))+1)
+    self.choice_ = choose_k(seen, ks, seed=self.seed, progress=self._progress('K-means for k'))
     if self.n_clusters is not None: self.choice_ = KChoice(int(self.n_clusters), 'as asked for', self.choice_.sweep)
     elif not self.choice_.sweep.elbow:
-        warnings.warn(f'{self.choice_.reason}. All images are in one cluster; to divide them anyway, give `n_clusters`', stacklevel=3)
+        warnings.warn(f'{self.choice_.reason}. All images are in one cluster; '
+                      'to divide them anyway, give `n_clusters`', stacklevel=3)
     self._say(f'k = {self.choice_.k}: {self.choice_.reason}')
     found = cluster_features(seen, self.choice_.k, self.n_init, self.max_iter, self.seed)
     return self._set(found if seen is self.features_ else assign_clusters(self.features_, found))
@@ -128,20 +135,22 @@ def _set(self:ImageClusterer, clustering:Clustering)->ImageClusterer:
     return self
 
 @patch
-def _align(self:ImageClusterer, given:Sequence[Path]|None, clustering:Clustering, values:np.ndarray, missing:float)->np.ndarray:
+def _align(self:ImageClusterer, given:Sequence[Path]|None, clustering:Clustering, values:np.ndarray,
+           missing:float)->np.ndarray:
     "`values`, one per image, as one per path that was given; `missing` for those that could not be read"
     if given is None: return values
     row = {o:i for i,o in enumerate(clustering.images.paths)}
     return np.stack([values[row[o]] if o in row else np.full_like(values[0], missing) for o in map(Path, given)])
 
-# %% ../nbs/60_pipeline.ipynb #f936fb8e
+# %% ../nbs/60_pipeline.ipynb #689c038f
 @patch
 def assign(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
 )->Clustering: # Of those images that can be read, in the clusters that `fit` found
     "Put new images into the clusters"
     check_is_fitted(self, 'clustering_')
-    store = decode_images(as_table(X, self._progress('verifying')), self.size, self.method, progress=self._progress('decoding'))
+    table = as_table(X, self._progress('verifying'))
+    store = decode_images(table, self.size, self.method, progress=self._progress('decoding'))
     rows,shape = encode_pixels(self.model_, store.pixels, progress=self._progress('encoding'))
     return assign_clusters(Features(rows, store.images, self.features, shape), self.clustering_)
 
@@ -157,13 +166,13 @@ def predict(self:ImageClusterer,
 @patch
 def transform(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
-)->np.ndarray: # Distances in feature units, float, as many rows as `predict` has labels, shape (n, k); NaN where unreadable
+)->np.ndarray: # Distances in feature units, float, a row per label of `predict`, NaN if unreadable, shape (n, k)
     "The distance of each image to the centre of each cluster"
     given,X = (None,X) if isinstance(X, (ImageTable,str,Path)) else ([Path(o) for o in X],)*2
     found = self.assign(X)
     return self._align(given, found, found.distances, np.nan)
 
-# %% ../nbs/60_pipeline.ipynb #20a760da
+# %% ../nbs/60_pipeline.ipynb #a88b492f
 @patch
 def save(self:ImageClusterer,
     folder:str|Path, # A new or empty folder, or an older run, which is replaced as a whole
@@ -181,8 +190,9 @@ def save(self:ImageClusterer,
 
 def _save_pictures(clusterer:ImageClusterer, folder:Path):
     "The figures of a run, drawn without touching any figure of the caller's"
-    for name,draw in dict(scree=lambda: plot_scree(clusterer.choice_.sweep), losses=lambda: plot_losses(clusterer.history_),
-                          montage=lambda: plot_montage(clusterer.clustering_)).items():
+    draws = dict(scree=lambda: plot_scree(clusterer.choice_.sweep), losses=lambda: plot_losses(clusterer.history_),
+                 montage=lambda: plot_montage(clusterer.clustering_))
+    for name,draw in draws.items():
         fig = draw().figure
         fig.savefig(folder/f'{name}.png', dpi=130, bbox_inches='tight', facecolor='white')
         plt.close(fig)
@@ -196,10 +206,11 @@ def summary(self:ImageClusterer)->dict: # What JSON can hold
         device=str(next(self.model_.parameters()).device), images=len(c), set_aside=len(c.images.broken),
         training=history_dict(self.history_), epochs=len(self.history_),
         validation_error=self.history_.valid_loss[-1] if len(self.history_) else None,
-        k=self.choice_.k, reason=self.choice_.reason, elbow=sweep.elbow, ks=list(sweep.ks), inertia=sweep.inertia.tolist(),
-        sweep_labels=sweep.labels.tolist(), sizes=c.sizes.tolist(), given=None if self.given_ is None else [str(o) for o in self.given_])
+        k=self.choice_.k, reason=self.choice_.reason, elbow=sweep.elbow, ks=list(sweep.ks),
+        inertia=sweep.inertia.tolist(), sweep_labels=sweep.labels.tolist(), sizes=c.sizes.tolist(),
+        given=None if self.given_ is None else [str(o) for o in self.given_])
 
-# %% ../nbs/60_pipeline.ipynb #1d79d5d6
+# %% ../nbs/60_pipeline.ipynb #e9240431
 @patch(cls_method=True)
 def load(cls:ImageClusterer,
     folder:str|Path, # Written by `save`
@@ -214,7 +225,8 @@ def load(cls:ImageClusterer,
         self.choice_,self.history_ = KChoice(d['k'], d['reason'], sweep),history_from(d['training'])
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{folder/"run.json"} is damaged: {e!r}') from e
     self.model_ = load_autoencoder(folder/'model.safetensors')
-    self.features_,clustering = Features.load(folder/'features.npy', mmap=True),Clustering.load(folder/'clustering.safetensors')
+    self.features_ = Features.load(folder/'features.npy', mmap=True)
+    clustering = Clustering.load(folder/'clustering.safetensors')
     if len(self.features_)!=len(clustering) or self.features_.X.shape[1]!=clustering.centers.shape[1]:
         raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
     self.images_ = clustering.images

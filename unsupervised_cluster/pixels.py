@@ -20,7 +20,7 @@ from .core import NoImagesError,argument_error
 from .images import BrokenImageError,as_table,open_image
 from .results import BrokenFile,ImageTable
 
-# %% ../nbs/12_pixels.ipynb #15c5454f
+# %% ../nbs/12_pixels.ipynb #84f9d1de
 #: The ways to bring an image to a square, by fastai's names
 RESIZE_METHODS = ('squish','crop','pad')
 
@@ -29,12 +29,13 @@ def resizer(
     method:str='squish', # One of `RESIZE_METHODS`
 )->Callable[[Image.Image],PILImage]: # Takes an RGB image of any size, gives one of `size` x `size`
     "fastai's `Resize`, always from the middle: no chance in it"
-    if not isinstance(size, (int,np.integer)) or size<4: raise argument_error('size', size, 'a whole number of pixels, 4 or more')
+    if not isinstance(size, (int,np.integer)) or size<4:
+        raise argument_error('size', size, 'a whole number of pixels, 4 or more')
     if method not in RESIZE_METHODS: raise argument_error('method', method, f'one of {", ".join(RESIZE_METHODS)}')
     resize = Resize(int(size), method=method)
     return lambda im: resize(PILImage(im), split_idx=1)
 
-# %% ../nbs/12_pixels.ipynb #691d6016
+# %% ../nbs/12_pixels.ipynb #f5c34808
 @dataclass(frozen=True, repr=False, eq=False)
 class PixelStore:
     "The pixels of all images at one size, in the order of `images`"
@@ -61,10 +62,10 @@ class PixelStore:
         return self.pixels.shape[1]
 
     def __repr__(self)->str:
-        where = 'mapped from a file' if isinstance(self.pixels, np.memmap) else 'in memory'
-        return f'PixelStore: {len(self):,} images of {self.size} x {self.size}, {self.method}, {self.pixels.nbytes/2**20:,.1f} MB {where}'
+        mb,where = self.pixels.nbytes/2**20,'mapped from a file' if isinstance(self.pixels, np.memmap) else 'in memory'
+        return f'PixelStore: {len(self):,} images of {self.size} x {self.size}, {self.method}, {mb:,.1f} MB {where}'
 
-# %% ../nbs/12_pixels.ipynb #85ba2f88
+# %% ../nbs/12_pixels.ipynb #518c6d1f
 def _empty_pixels(shape:tuple[int,...], max_memory:int)->np.ndarray:
     "A uint8 array of `shape`: in memory, or mapped from an unnamed temporary file if it exceeds `max_memory` bytes"
     if np.prod(shape, dtype=float)<=max_memory: return np.empty(shape, np.uint8)
@@ -94,6 +95,8 @@ def decode_images(
     lost = tuple(BrokenFile(p, o) for p,o in zip(images.paths, why) if o is not None)
     if not lost: return PixelStore(pixels, images, method)
     good = [i for i,o in enumerate(why) if o is None]
-    if not good: raise NoImagesError(f'none of the {n:,} images can be read any more; the first: {lost[0].path}: {lost[0].reason}')
+    if not good:
+        raise NoImagesError(f'none of the {n:,} images can be read any more; '
+                            f'the first: {lost[0].path}: {lost[0].reason}')
     left = images.take(good)
     return PixelStore(pixels[good], ImageTable(left.paths, left.sizes, left.broken+lost, left.root), method)

@@ -81,7 +81,7 @@ def plot_losses(
     ax.legend(frameon=False)
     return ax
 
-# %% ../nbs/50_plots.ipynb #b970e3dd
+# %% ../nbs/50_plots.ipynb #9ee30955
 def _squares(x:np.ndarray)->list[Image.Image]:
     "Images of floats in [0, 1] or of bytes, shape (n, h, w, 3), for `tile`"
     x = np.asarray(x)
@@ -96,7 +96,8 @@ def plot_reconstructions(
 )->Axes: # The axes drawn on
     "Originals above, reconstructions below"
     if np.shape(originals)!=np.shape(reconstructions):
-        raise argument_error('reconstructions', np.shape(reconstructions), f'the shape of `originals`, {np.shape(originals)}')
+        raise argument_error('reconstructions', np.shape(reconstructions),
+                             f'the shape of `originals`, {np.shape(originals)}')
     picture = tile([_squares(originals[:n]), _squares(reconstructions[:n])])
     h = picture.shape[0]
     ax = _show(picture, ax, 200/h)

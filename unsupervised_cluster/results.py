@@ -70,7 +70,7 @@ def _repr_html_(self:ImageTable)->str:
     if len(self.broken)>10: rows.append((f'and {len(self.broken)-10:,} more', 'see .broken'))
     return f'<p>{escape(repr(self))}</p>' + (_html_table(['set aside', 'reason'], rows) if rows else '')
 
-# %% ../nbs/01_results.ipynb #dcd8c268
+# %% ../nbs/01_results.ipynb #dc415a7f
 @patch
 def to_dict(self:ImageTable)->dict: # What JSON can hold
     "The table as plain lists and texts"
@@ -84,7 +84,8 @@ def from_dict(cls:ImageTable,
     "The table that `to_dict` described"
     try: return cls(tuple(map(Path, d['paths'])), np.array(d['sizes'], dtype=int).reshape(len(d['paths']), 2),
                     tuple(BrokenFile(Path(p), str(r)) for p,r in d['broken']), Path(d['root']) if d['root'] else None)
-    except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'the saved table of images is damaged: {e!r}') from e
+    except (KeyError, TypeError, ValueError) as e:
+        raise SavedFileError(f'the saved table of images is damaged: {e!r}') from e
 
 # %% ../nbs/01_results.ipynb #a35fbdc7
 @patch
@@ -101,14 +102,14 @@ def load(cls:ImageTable,
     "Load what `save` wrote"
     return cls.from_dict(read_json(path, 'ImageTable'))
 
-# %% ../nbs/01_results.ipynb #60a1f0d7
+# %% ../nbs/01_results.ipynb #5432e6ca
 @dataclass(frozen=True, repr=False, eq=False)
 class Features:
     "One row of numbers per image, in the order of `images`"
     X:np.ndarray # The rows, float32, shape (n, d)
     images:ImageTable # The n images
     kind:str='bottleneck' # What the numbers are
-    shape:tuple[int,...]=() # The shape of one image's features before it was flattened to d numbers, such as (8, 56, 56)
+    shape:tuple[int,...]=() # Shape of one image's features before it was flattened to d numbers, such as (8, 56, 56)
 
     def __post_init__(self):
         if self.X.ndim!=2 or len(self.X)!=len(self.images):
@@ -122,7 +123,7 @@ class Features:
         was = f' ({" x ".join(map(str, self.shape))} flattened)' if len(self.shape)>1 else ''
         return f'Features: {n:,} images, {d:,} numbers each{was}, {self.kind}'
 
-# %% ../nbs/01_results.ipynb #2fdaa808
+# %% ../nbs/01_results.ipynb #3e72b003
 @patch
 def save(self:Features,
     path:str|Path, # The `.npy` to be written; the images go to the same name with `.json`
@@ -130,7 +131,8 @@ def save(self:Features,
     "Save as `.npy` and `.json`"
     path = _npy(path)
     with atomic_path(path) as tmp: np.save(tmp, self.X)
-    write_json(path.with_suffix('.json'), 'Features', dict(features=self.kind, shape=list(self.shape), images=self.images.to_dict()))
+    d = dict(features=self.kind, shape=list(self.shape), images=self.images.to_dict())
+    write_json(path.with_suffix('.json'), 'Features', d)
 
 @patch(cls_method=True)
 def load(cls:Features,
@@ -150,7 +152,7 @@ def _npy(path:str|Path)->Path:
     if Path(path).suffix!='.npy': raise argument_error('path', str(path), 'a name that ends in .npy')
     return Path(path)
 
-# %% ../nbs/01_results.ipynb #04d101d6
+# %% ../nbs/01_results.ipynb #2c8d2f35
 @dataclass(frozen=True, repr=False, eq=False)
 class Clustering:
     "One label per image, with the distances to the centres of all clusters"
@@ -160,11 +162,11 @@ class Clustering:
     images:ImageTable # The n images
 
     def __post_init__(self):
-        n,k = len(self.images),len(self.centers)
-        if self.labels.shape!=(n,): raise argument_error('labels', self.labels.shape, f'shape ({n},)', 'one label per image')
+        n,k,y = len(self.images),len(self.centers),self.labels
+        if y.shape!=(n,): raise argument_error('labels', y.shape, f'shape ({n},)', 'one label per image')
         if self.distances.shape!=(n,k): raise argument_error('distances', self.distances.shape, f'shape ({n}, {k})')
-        if n and not (-1<=self.labels.min() and self.labels.max()<k):
-            raise argument_error('labels', (int(self.labels.min()), int(self.labels.max())), f'labels from -1 to {k-1}')
+        if n and not (-1<=y.min() and y.max()<k):
+            raise argument_error('labels', (int(y.min()), int(y.max())), f'labels from -1 to {k-1}')
 
     def __len__(self)->int: return len(self.labels)
     def __repr__(self)->str:
@@ -180,7 +182,7 @@ class Clustering:
         "Number of images in each cluster, int, shape (k,)"
         return np.bincount(self.labels[self.labels>=0], minlength=self.n_clusters)
 
-# %% ../nbs/01_results.ipynb #5cec8444
+# %% ../nbs/01_results.ipynb #305194d6
 @patch(as_prop=True)
 def distance(self:Clustering)->np.ndarray:
     "Distance of each image to the centre of its own cluster in feature units, NaN for label -1; shape (n,)"
@@ -189,32 +191,35 @@ def distance(self:Clustering)->np.ndarray:
 
 @patch(as_prop=True)
 def confidence(self:Clustering)->np.ndarray:
-    "1 - d1/d2 in [0, 1]: own centre against the next nearest; 1 where there is only one cluster, NaN for label -1; shape (n,)"
+    "1 - d1/d2 in [0, 1]: own centre against the next nearest; 1 if there is one cluster, NaN for label -1; shape (n,)"
     if self.n_clusters<2: return np.where(self.labels<0, np.nan, 1.)
     others = self.distances.astype(float)
     np.put_along_axis(others, np.maximum(self.labels, 0)[:,None], np.inf, 1)
     d1,d2 = self.distance,others.min(1)
     return np.clip(1-np.divide(d1, d2, out=np.ones_like(d1), where=d2>0), 0, 1)
 
-# %% ../nbs/01_results.ipynb #ad20bce7
+# %% ../nbs/01_results.ipynb #b41b29cc
 @patch
 def members(self:Clustering,
     cluster:int, # From 0 to k-1, or -1 for the images without a cluster
     n:int|None=None, # At most so many; None for all
 )->np.ndarray: # Positions in `images`, the nearest to the centre first, int, shape (m,)
     "The members of `cluster`, the most typical first"
-    if not -1<=cluster<self.n_clusters: raise argument_error('cluster', cluster, f'a whole number from -1 to {self.n_clusters-1}')
+    if not -1<=cluster<self.n_clusters:
+        raise argument_error('cluster', cluster, f'a whole number from -1 to {self.n_clusters-1}')
     index = np.flatnonzero(self.labels==cluster)
     return index[np.argsort(self.distance[index], kind='stable')][:n]
 
-# %% ../nbs/01_results.ipynb #404d9f43
+# %% ../nbs/01_results.ipynb #6651bffc
+_COLUMNS = ('path','cluster','distance','confidence','problem')
+
 @patch
-def rows(self:Clustering)->Iterator[dict[str,Any]]:
+def rows(self:Clustering)->Iterator[dict[str,Any]]: # In the order of `images`, then the files that were set aside
     "One `dict` per file: path, cluster, distance, confidence, problem"
     for name,c,d,p in zip(self.images.names, self.labels, self.distance, self.confidence):
-        seen = dict(cluster='', distance='', confidence='') if c<0 else dict(cluster=int(c), distance=f'{d:.6g}', confidence=f'{p:.4f}')
-        yield dict(path=name, **seen, problem='')
-    for o in self.images.broken: yield dict(path=self.images.name_of(o.path), cluster='', distance='', confidence='', problem=o.reason)
+        found = ('', '', '') if c<0 else (int(c), f'{d:.6g}', f'{p:.4f}')
+        yield dict(zip(_COLUMNS, (name, *found, '')))
+    for o in self.images.broken: yield dict(zip(_COLUMNS, (self.images.name_of(o.path), '', '', '', o.reason)))
 
 @patch
 def to_csv(self:Clustering,
@@ -222,7 +227,7 @@ def to_csv(self:Clustering,
 ):
     "Write one line per file: path, cluster, distance in feature units, confidence in [0, 1], problem"
     with atomic_path(path) as tmp, tmp.open('w', newline='', encoding='utf-8', errors='surrogateescape') as f:
-        out = csv.DictWriter(f, ['path','cluster','distance','confidence','problem'])
+        out = csv.DictWriter(f, _COLUMNS)
         out.writeheader()
         out.writerows(self.rows())
 
@@ -235,15 +240,16 @@ def _repr_html_(self:Clustering)->str:
     if lost := (self.labels<0).sum(): rows.append(('none', f'{lost:,}', f'{lost/n:.0%}', ''))
     return _html_table(['cluster','images','share','most typical'], rows)
 
-# %% ../nbs/01_results.ipynb #29cbcc9e
+# %% ../nbs/01_results.ipynb #6baae755
 @patch
 def save(self:Clustering,
     path:str|Path, # The `.safetensors` file to be written
 ):
     "Save labels, distances, centres and images in one file"
     arrays = dict(labels=self.labels.astype(np.int64), distances=self.distances, centers=self.centers)
+    arrays = {k:np.ascontiguousarray(o) for k,o in arrays.items()}
     head = json.dumps(dict(kind='unsupervised_cluster.Clustering', version=1, images=self.images.to_dict()))
-    with atomic_path(path) as tmp: save_file({k:np.ascontiguousarray(o) for k,o in arrays.items()}, tmp, metadata=dict(json=head))
+    with atomic_path(path) as tmp: save_file(arrays, tmp, metadata=dict(json=head))
 
 @patch(cls_method=True)
 def load(cls:Clustering,
@@ -253,7 +259,8 @@ def load(cls:Clustering,
     try:
         with safe_open(str(path), 'np') as f:
             d = json.loads(f.metadata()['json'])
-            if d['kind']!='unsupervised_cluster.Clustering': raise SavedFileError(f'{path} holds {d["kind"]}, not a Clustering')
+            if d['kind']!='unsupervised_cluster.Clustering':
+                raise SavedFileError(f'{path} holds {d["kind"]}, not a Clustering')
             return cls(*(f.get_tensor(k) for k in ('labels','distances','centers')), ImageTable.from_dict(d['images']))
     except (OSError, SafetensorError) as e: raise SavedFileError(f'cannot read {path}: {e}') from e
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is not a saved Clustering: {e}') from e

@@ -13,25 +13,25 @@ from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
 from .core import SavedFileError,argument_error,read_json
 
-# %% ../nbs/53_runs.ipynb #6a1ef9bb
+# %% ../nbs/53_runs.ipynb #31bc6650
 #: The files of a run folder
-RUN_FILES = ('run.json','clusters.csv','montage.png','scree.png','losses.png','model.safetensors','features.npy','features.json',
-             'clustering.safetensors')
+RUN_FILES = ('run.json','clusters.csv','montage.png','scree.png','losses.png','model.safetensors',
+             'features.npy','features.json','clustering.safetensors')
 
 def check_run_folder(
     folder:str|Path, # Where a run is to be written
 )->Path: # The same folder
-    "Raise an `ArgumentError` unless a run may be written to `folder`: it is new, empty, or an older run and nothing else"
+    "Raise an `ArgumentError` unless a run may go to `folder`: it is new, empty, or an older run and nothing else"
     folder = Path(folder)
     if not folder.exists(): return folder
     if not folder.is_dir(): raise argument_error('folder', str(folder), 'a folder', 'there is a file of that name')
     found = {o.name for o in folder.iterdir()}
     if not found: return folder
     other = sorted(found-set(RUN_FILES))
-    advice = 'choose another, so that nothing of yours is replaced'
-    if other: raise argument_error('folder', str(folder), 'a new folder or one of ours', f'it holds {other[0]}: {advice}')
+    wanted,advice = 'a new folder or one of ours','choose another, so that nothing of yours is replaced'
+    if other: raise argument_error('folder', str(folder), wanted, f'it holds {other[0]}: {advice}')
     try: read_json(folder/'run.json', 'Run')
-    except SavedFileError as e: raise argument_error('folder', str(folder), 'a new folder or one of ours', f'{e}; {advice}') from e
+    except SavedFileError as e: raise argument_error('folder', str(folder), wanted, f'{e}; {advice}') from e
     return folder
 
 # %% ../nbs/53_runs.ipynb #ea248963

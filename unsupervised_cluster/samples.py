@@ -16,13 +16,14 @@ from .core import ClusterError,SavedFileError,argument_error,read_json,write_jso
 from .images import find_images,open_image
 from .results import ImageTable
 
-# %% ../nbs/11_samples.ipynb #5481cc61
+# %% ../nbs/11_samples.ipynb #87663a16
 #: Name of each photograph, and where its package keeps it
 SOURCES = dict(
     astronaut='skimage/data/astronaut.png', brick='skimage/data/brick.png', cat='skimage/data/chelsea.png',
     china='sklearn/datasets/images/china.jpg', coffee='skimage/data/coffee.png', coins='skimage/data/coins.png',
-    flower='sklearn/datasets/images/flower.jpg', galaxies='skimage/data/hubble_deep_field.jpg', grass='skimage/data/grass.png',
-    motorcycle='skimage/data/motorcycle_left.png', retina='skimage/data/retina.jpg', rocket='skimage/data/rocket.jpg')
+    flower='sklearn/datasets/images/flower.jpg', galaxies='skimage/data/hubble_deep_field.jpg',
+    grass='skimage/data/grass.png', motorcycle='skimage/data/motorcycle_left.png',
+    retina='skimage/data/retina.jpg', rocket='skimage/data/rocket.jpg')
 
 def source_path(
     name:str, # One of `SOURCES`
@@ -33,7 +34,8 @@ def source_path(
     spec = find_spec(package)
     path = Path(spec.submodule_search_locations[0], rest) if spec else None
     if path is None or not path.is_file():
-        raise ClusterError(f'the photograph {name} is not in the installed {package}: try `pip install -U scikit-image scikit-learn`')
+        raise ClusterError(f'the photograph {name} is not in the installed {package}: '
+                           'try `pip install -U scikit-image scikit-learn`')
     return path
 
 # %% ../nbs/11_samples.ipynb #968d12da
@@ -65,7 +67,7 @@ def _write_samples(folder:Path, n:int, seed:int, max_side:int, progress:Callable
             random_crop(photos[name], rng, max_side).save(folder/file, quality=90)
             out.writerow([file, name])
 
-# %% ../nbs/11_samples.ipynb #c2a7ef56
+# %% ../nbs/11_samples.ipynb #f7c22403
 def sample_photos(
     folder:str|Path, # Where to write them: a new or empty folder, or one with the same photos
     n:int=998, # How many, at least 1
@@ -78,7 +80,8 @@ def sample_photos(
         if not isinstance(v, (int,np.integer)) or v<low: raise argument_error(k, v, f'a whole number, {low} or more')
     folder,args = Path(folder),dict(n=int(n), seed=int(seed), max_side=int(max_side))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        if not _holds(folder, args): raise argument_error('folder', str(folder), 'a new or empty folder, or these same sample photos')
+        if not _holds(folder, args):
+            raise argument_error('folder', str(folder), 'a new or empty folder, or these same sample photos')
         return find_images(folder, progress=progress)
     tmp = folder.with_name(f'.{folder.name}-{secrets.token_hex(4)}')
     tmp.mkdir(parents=True)
@@ -94,14 +97,15 @@ def _holds(folder:Path, args:dict)->bool:
     try: return folder.is_dir() and read_json(folder/'samples.json', 'Samples')==args
     except SavedFileError: return False
 
-# %% ../nbs/11_samples.ipynb #49e44f81
+# %% ../nbs/11_samples.ipynb #11891ec4
 def sample_truth(
     images:ImageTable, # Sample photos, as `sample_photos` or `find_images` gave them
 )->np.ndarray: # Name of the photograph that each was cut from, text, shape (n,)
     "The sources of sample photos, to score a clustering with; never to make one"
     truth = {}
     for folder in {o.parent for o in images}:
-        if not (folder/'truth.csv').is_file(): raise ClusterError(f'{folder} has no truth.csv: these are not sample photos')
+        if not (folder/'truth.csv').is_file():
+            raise ClusterError(f'{folder} has no truth.csv: these are not sample photos')
         with (folder/'truth.csv').open(newline='', encoding='utf-8') as f:
             truth.update({folder/o['path']:o['source'] for o in csv.DictReader(f)})
     return np.array([truth[o] for o in images])
