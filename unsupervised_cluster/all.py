@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #bbf668b5
+# %% ../nbs/90_all.ipynb #09fc7406
 from .core import *
 from .results import *
 from .history import *
@@ -14,7 +14,12 @@ from .samples import *
 from .pixels import *
 from .data import *
 from .models import *
+from .losses import *
 from .hooks import *
+from .regularize import *
+from .callbacks import *
+from .saving import *
+from .optimizers import *
 from .learner import *
 from .features import *
 from .cluster import *

@@ -63,7 +63,7 @@ class KSweep:
         ax.legend(frameon=False)
         return ax
 
-# %% ../nbs/42_choose_k.ipynb #c1f2ee4f
+# %% ../nbs/42_choose_k.ipynb #637dfb3d
 def sweep_k(
     X:np.ndarray|Features, # Rows of numbers, shape (n, d), or the features of images
     ks:Iterable[int]=range(1,15), # Candidate numbers of clusters from 1 to n, strictly increasing
@@ -79,9 +79,8 @@ def sweep_k(
         raise argument_error('ks', ks, 'strictly increasing numbers, one at least')
     for k in (ks[0],ks[-1]): check_k(k, len(X))
     Z = rotate_rows(X)
-    n_distinct = len(np.unique(Z, axis=0)) if Z.shape[1] else 1
     each = progress(ks, total=len(ks)) if progress else ks
-    found = {k:fit_kmeans(Z, min(k, n_distinct), n_init, max_iter, seed) for k in each}
+    found = {k:fit_kmeans(Z, k, n_init, max_iter, seed, fewer_ok=True) for k in each}
     return KSweep(ks, np.array([o[1] for o in found.values()]), np.stack([o[0] for o in found.values()]))
 
 # %% ../nbs/42_choose_k.ipynb #f6148a1e

@@ -5,9 +5,11 @@
 # %% auto #0
 __all__ = ['MAX_GRAM_ROWS', 'rotate_rows', 'check_k', 'fit_kmeans', 'cluster_features', 'assign_clusters']
 
-# %% ../nbs/41_cluster.ipynb #485ded1a
+# %% ../nbs/41_cluster.ipynb #2384d81c
+import warnings
 import numpy as np
 from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import pairwise_distances
 from .core import argument_error
 from .results import Clustering,Features
@@ -30,7 +32,7 @@ def rotate_rows(
     keep = values>max(values[-1], 0)*n*np.finfo(float).eps
     return vectors[:,keep]*np.sqrt(values[keep])
 
-# %% ../nbs/41_cluster.ipynb #b4fe374d
+# %% ../nbs/41_cluster.ipynb #c79ff75d
 def check_k(
     n_clusters:int, # How many clusters are asked for
     n:int, # Number of images
@@ -45,14 +47,17 @@ def fit_kmeans(
     n_init:int=25, # Starts, of which the best counts
     max_iter:int=600, # Steps of each start at most
     seed:int|None=42, # Of the starts
+    fewer_ok:bool=False, # Give fewer clusters, not an error, where there are fewer different rows?
 )->tuple[np.ndarray,float]: # Labels, int, shape (n,), largest cluster first, and the inertia in squared units of `Z`
     "K-means with k-means++ starts (Arthur and Vassilvitskii 2007), scikit-learn's"
     check_k(n_clusters, len(Z))
     if Z.shape[1]==0: Z = np.zeros((len(Z), 1))
-    if n_clusters>1 and (n_distinct := len(np.unique(Z, axis=0)))<n_clusters:
-        raise argument_error('n_clusters', n_clusters, f'at most {n_distinct}',
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', ConvergenceWarning)
+        found = KMeans(int(n_clusters), n_init=n_init, max_iter=max_iter, random_state=seed).fit(Z)
+    if (n_found := len(np.unique(found.labels_)))<n_clusters and not fewer_ok:
+        raise argument_error('n_clusters', n_clusters, f'at most {n_found}',
                              'the images have no more different features than that')
-    found = KMeans(int(n_clusters), n_init=n_init, max_iter=max_iter, random_state=seed).fit(Z)
     order = np.argsort(-np.bincount(found.labels_, minlength=n_clusters), kind='stable')
     return np.argsort(order)[found.labels_],float(found.inertia_)
 

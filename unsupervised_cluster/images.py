@@ -68,7 +68,7 @@ def to_rgb(
         im = Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
     return im.convert('RGB')
 
-# %% ../nbs/10_images.ipynb #57e22339
+# %% ../nbs/10_images.ipynb #a403a53e
 #: Images with more pixels than this are set aside (Pillow's own limit before it raises), about 0.5 GB as RGB
 MAX_PIXELS = 178_956_970
 
@@ -80,7 +80,8 @@ def open_image(
 )->Image.Image: # Mode RGB, fully decoded, upright, first frame
     "Decode an image file to RGB, or raise a `BrokenImageError` with the reason"
     try:
-        if not Path(path).is_file(): raise BrokenImageError('not a file' if os.path.lexists(path) else 'vanished')
+        if not os.path.exists(path): raise BrokenImageError('a link to nothing' if os.path.islink(path) else 'vanished')
+        if not os.path.isfile(path): raise BrokenImageError('not a file')
         if not os.path.getsize(path): raise BrokenImageError('empty file (0 bytes)')
         with Image.open(path, formats=_formats()) as im:
             if im.width*im.height>MAX_PIXELS: raise BrokenImageError(f'too large: {im.width} x {im.height} pixels')

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['FEATURES', 'ImageClusterer']
 
-# %% ../nbs/60_pipeline.ipynb #671f7d2a
+# %% ../nbs/60_pipeline.ipynb #dad24615
 import warnings
 from collections.abc import Callable,Sequence
 from datetime import datetime,timezone
@@ -17,6 +17,7 @@ from fastai.learner import Learner
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from .callbacks import PrintEpochs
 from .choose_k import KChoice,KSweep,choose_k
 from .cluster import assign_clusters,check_k,cluster_features
 from .core import NoImagesError,SavedFileError,argument_error,print_progress,read_json,write_json
@@ -24,13 +25,13 @@ from .data import autoencoder_dls
 from .features import encode_pixels,extract_features
 from .history import history_dict,history_from
 from .images import as_table
-from .learner import (PrintEpochs,autoencoder_learner,fit_autoencoder,load_autoencoder,
-                                          save_autoencoder)
+from .learner import autoencoder_learner,fit_autoencoder
 from .models import ConvAutoencoder
 from .pixels import decode_images
 from .plots import plot_losses,plot_montage,plot_scree
 from .results import Clustering,Features,ImageTable
 from .runs import run_folder,versions
+from .saving import load_autoencoder,save_autoencoder
 
 # %% ../nbs/60_pipeline.ipynb #a74dae52
 #: The features that `ImageClusterer` can cluster by
