@@ -40,7 +40,7 @@ def encode_pixels(
             return X,tuple(hook.stored.shape[1:])
     finally: model.train(was_training)
 
-# %% ../nbs/30_features.ipynb #4e70c1d9
+# %% ../nbs/30_features.ipynb #2334df78
 def extract_features(
     learn:Learner, # From `autoencoder_learner`
     images:PixelStore|ImageTable|str|Path|Sequence[str|Path]|None=None, # Other images; None for the Learner's own
@@ -50,12 +50,11 @@ def extract_features(
     progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of batches)`
 )->Features: # One row per image, in the order of the images
     "The bottleneck of each image, through the hook, flattened"
-    own,rows = learn.dls.store,None
-    if images is None:
-        store,rows = own,split_rows(learn.dls, subset)
-        pixels,table = (own.pixels, own.images) if subset=='all' else (own.pixels[rows], own.images.take(rows))
-    else:
-        store = images if isinstance(images, PixelStore) else decode_images(images, own.size, own.method)
-        pixels,table = store.pixels,store.images
+    store = learn.dls.store
+    if images is not None:
+        store = images if isinstance(images, PixelStore) else decode_images(images, store.size, store.method)
+    pixels,table = store.pixels,store.images
+    if images is None and len(rows := split_rows(learn.dls, subset))<len(table):
+        pixels,table = pixels[rows],table.take(rows)
     X,shape = encode_pixels(learn.model, pixels, layer, bs, progress)
     return Features(X, table, 'bottleneck' if layer is None else 'layer', shape)

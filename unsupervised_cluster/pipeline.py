@@ -72,7 +72,11 @@ After `fit`: `images_` (`ImageTable`), `labels_` (int, shape (n,)), `n_clusters_
         "A progress that prints lines, if wanted"
         return print_progress(what) if self.verbose else None
 
-# %% ../nbs/60_pipeline.ipynb #cde7f760
+# %% ../nbs/60_pipeline.ipynb #3bb809d2
+def _given(X:ImageTable|str|Path|Sequence[str|Path])->list[Path]|None:
+    "The paths, if they were given one by one"
+    return None if isinstance(X, (ImageTable,str,Path)) else [Path(o) for o in X]
+
 @patch
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
@@ -86,8 +90,8 @@ def fit(self:ImageClusterer,
         raise argument_error('max_k', self.max_k, 'a whole number, 1 or more')
     self.model_ = ConvAutoencoder(seed=self.seed)
     self.model_.latent_shape(self.size)
-    self.given_ = None if isinstance(X, (ImageTable,str,Path)) else [Path(o) for o in X]
-    table = as_table(X if self.given_ is None else self.given_, self._progress('verifying'))
+    self.given_ = _given(X)
+    table = as_table(self.given_ or X, self._progress('verifying'))
     self._say(repr(table))
     if len(table)<2:
         raise NoImagesError(f'clustering needs at least 2 images, there is {len(table)}: {table.names[0]}')
@@ -111,7 +115,7 @@ def _train(self:ImageClusterer, table:ImageTable)->Learner:
     if len(learn.history)<self.epochs: self._say(f'no lower validation error for {self.patience} epochs: stopped')
     return learn
 
-# %% ../nbs/60_pipeline.ipynb #cd2d32ca
+# %% ../nbs/60_pipeline.ipynb #2e5b9a7a
 @patch
 def _cluster(self:ImageClusterer, learn:Learner)->ImageClusterer:
     "Take the bottleneck of all images, choose k, cluster"
@@ -141,9 +145,9 @@ def _align(self:ImageClusterer, given:Sequence[Path]|None, clustering:Clustering
     "`values`, one per image, as one per path that was given; `missing` for those that could not be read"
     if given is None: return values
     row = {o:i for i,o in enumerate(clustering.images.paths)}
-    return np.stack([values[row[o]] if o in row else np.full_like(values[0], missing) for o in map(Path, given)])
+    return np.stack([values[row[o]] if o in row else np.full_like(values[0], missing) for o in given])
 
-# %% ../nbs/60_pipeline.ipynb #689c038f
+# %% ../nbs/60_pipeline.ipynb #a877ae87
 @patch
 def assign(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
@@ -160,8 +164,8 @@ def predict(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
 )->np.ndarray: # Clusters, int: of a list one per path, -1 if it cannot be read; else one per readable image; shape (n,)
     "The cluster of each image"
-    given,X = (None,X) if isinstance(X, (ImageTable,str,Path)) else ([Path(o) for o in X],)*2
-    found = self.assign(X)
+    given = _given(X)
+    found = self.assign(given or X)
     return self._align(given, found, found.labels, -1)
 
 @patch
@@ -169,8 +173,8 @@ def transform(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
 )->np.ndarray: # Distances in feature units, float, a row per label of `predict`, NaN if unreadable, shape (n, k)
     "The distance of each image to the centre of each cluster"
-    given,X = (None,X) if isinstance(X, (ImageTable,str,Path)) else ([Path(o) for o in X],)*2
-    found = self.assign(X)
+    given = _given(X)
+    found = self.assign(given or X)
     return self._align(given, found, found.distances, np.nan)
 
 # %% ../nbs/60_pipeline.ipynb #a88b492f
