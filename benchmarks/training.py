@@ -1,6 +1,8 @@
 """What is each change to the training worth? One row per recipe: the same photos, split, seed and number of epochs.
+Seconds are the processor's, of training alone; `mse_same_seconds` is the error within
+those of the method's own recipe and a twentieth more.
 
-    python benchmarks/training.py                 # 300 sample photos at 96 pixels, 15 epochs
+    python benchmarks/training.py                 # 300 sample photos at 64 pixels, 15 epochs
     python benchmarks/training.py --photos DIR    # your own
     python benchmarks/training.py --small         # a few seconds, to see that it runs
 
@@ -19,74 +21,83 @@ from fastai.callback.core import Callback
 from unsupervised_cluster.all import *
 
 HERE = Path(__file__).resolve().parent
-FIELDS = ['group','recipe','weights','rate','epochs','seconds','mse','ssim','mse_same_seconds']
-
-def autoencoder(dls, residual=False, **kwargs):
-    "A model seeded by the data; with `residual`, its innermost convolution becomes a perturbed residual branch"
-    model = ConvAutoencoder(seed=dls.seed, **kwargs)
-    if residual: model.decoder[0] = ResidualBranch(model.decoder[0], torch.Generator().manual_seed(dls.seed))
-    return model
-
+FIELDS = ['group','recipe','weights','rate','epochs','seconds','mse','ssim','checkerboard','mse_same_seconds']
 DEEP = dict(widths=(32,64,128,16), depth=3)
+BATCH = 10
 
 def recipes(perceptual):
     "Group, name, and what differs from the method's own recipe: arguments of the model, the Learner and the fit"
     yield 'the method', 'nearest, mse, adam 0.001', {}, {}, {}
+    for o in (1, 2): yield 'the method', f'the same, seed {o}', dict(seed=o), {}, {}
     for o in ('transposed','pixelshuffle'): yield 'decoder', o, dict(decoder=o), {}, {}
     for o in ('l1','ssim','mse+ssim'): yield 'loss', o, {}, dict(loss_func=o), {}
     yield 'loss', 'perceptual, own autoencoder', {}, dict(loss_func=perceptual), {}
     yield 'loss', 'mse + 0.1 perceptual', {}, dict(loss_func=MixedLoss(['mse',perceptual], [1,.1])), {}
-    for o in OPTIMIZERS: yield 'optimizer', o, {}, dict(opt_func=o, lr=.1 if o=='sgd' else 1e-3), {}
+    for o in OPTIMIZERS: yield 'optimizer', o, {}, dict(opt_func=o, lr=None), {}
     yield 'depth', '32-64-128-16', DEEP, {}, {}
     yield 'depth', '32-64-128-16, residual', dict(DEEP, residual=True), {}, {}
-    yield 'depth', '32-64-128-16, residual, dynamic', dict(DEEP, residual=True), {}, dict(cbs=[DynamicRegularizer()])
-    yield 'depth', '32-64-128-16, dynamic penalty', DEEP, {}, dict(cbs=[DynamicPenalty()])
-    for o in (1e-3, 3e-3, 1e-2): yield 'one cycle', f'adam {o:g}', {}, dict(lr=o), dict(schedule='one_cycle')
+    yield 'depth', '32-64-128-16, residual, dynamic', dict(DEEP, residual=True), {}, dict(cbs=[dynamic(DynamicRegularizer)])
+    yield 'depth', '32-64-128-16, dynamic penalty', DEEP, {}, dict(cbs=[dynamic(DynamicPenalty)])
+    for o in (3e-3, 1e-2): yield 'schedule', f'one cycle to {o:g}', {}, dict(lr=o), dict(schedule='one_cycle')
+    yield 'schedule', 'one cycle to 0.003, batches of 4', dict(bs=4), dict(lr=3e-3), dict(schedule='one_cycle')
+    yield 'schedule', 'the same, a third of the epochs', dict(bs=4), dict(lr=3e-3), dict(schedule='one_cycle', part=1/3)
+    yield 'together', 'one cycle, 4, mse+ssim', dict(bs=4), dict(lr=3e-3, loss_func='mse+ssim'), dict(schedule='one_cycle')
+    yield 'together', 'one cycle, 4, transposed', dict(bs=4, decoder='transposed'), dict(lr=3e-3), dict(schedule='one_cycle')
+
+def dynamic(callback):
+    "A dynamic regularization whose filter sees about an epoch, and whose strength can reach about 0.3 in 15 of them"
+    return callback(state=DynamicStrength(length=17, step=2e-3))
 
 def scores(model, pixels):
-    "Mean squared error and SSIM on images, uint8, shape (n, h, w, 3)"
+    "Mean squared error, SSIM, and the part of the error that alternates from pixel to pixel; uint8, shape (n, h, w, 3)"
     y,x = reconstruct(model, pixels).numpy(),pixels/255.
     ssim = [structural_similarity(a, b, channel_axis=-1, data_range=1., gaussian_weights=True, sigma=1.5,
                                   use_sample_covariance=False) for a,b in zip(x, y)]
-    return float(((x-y)**2).mean()),float(np.mean(ssim))
+    e = y-x
+    board = (e[:,::2,::2]-e[:,1::2,::2]-e[:,::2,1::2]+e[:,1::2,1::2])/2
+    return float((e**2).mean()),float(np.mean(ssim)),float((board**2).mean()/4/(e**2).mean())
 
-def run(dls, model_args, learner_args, fit_args, epochs):
-    "A Learner after training by one recipe"
-    learn = autoencoder_learner(dls, autoencoder(dls, **model_args), **learner_args)
-    with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, epochs, patience=None, **fit_args)
+class Watch(Callback):
+    "The mean squared error on the validation images and the processor seconds of training after each epoch"
+    order = KeepHistory.order+5
+    def __init__(self): self.errors,self.seconds,self.lap = [],[],0.
+    def before_train(self): self.start = time.process_time()
+    def after_train(self): self.lap += time.process_time()-self.start
+    def after_epoch(self):
+        self.seconds.append(self.lap)
+        self.errors.append(scores(self.model, self.dls.store.pixels[self.dls.splits[1]])[0])
+
+def run(store, epochs, seed=42, bs=BATCH, residual=False, learner_args={}, fit_args={}, **model_args):
+    "A Learner after training by one recipe, with its `watch`"
+    dls = autoencoder_dls(store, bs=bs)
+    model = (ResidualAutoencoder if residual else ConvAutoencoder)(seed=seed, **model_args)
+    rate,watch,fit_args = learner_args.get('lr', 1e-3),Watch(),dict(fit_args)
+    learn = autoencoder_learner(dls, model, **dict(learner_args, lr=rate or 1e-3))
+    if rate is None: learn.lr = find_rate(learn).rate
+    epochs,cbs = max(1, round(epochs*fit_args.pop('part', 1))),[*fit_args.pop('cbs', []),watch]
+    with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, epochs, patience=None, cbs=cbs, **fit_args)
+    learn.watch = watch
     return learn
 
-def at_seconds(errors, seconds, budget):
-    "The last validation error, mse, within the budget of seconds; None if not one epoch fits"
-    done = np.cumsum(seconds)<=budget
-    return errors[done.sum()-1] if done.any() else None
+def at_seconds(watch, budget):
+    "The last validation error, mse, within the budget of seconds; '' if not one epoch fits"
+    done = int((np.array(watch.seconds)<=budget).sum())
+    return f'{watch.errors[done-1]:.5f}' if done else ''
 
-class ErrorEachEpoch(Callback):
-    "Keep the mean squared error on the validation images after each epoch, whatever the loss is"
-    order = KeepHistory.order+5
-    def __init__(self): self.errors = []
-    def after_epoch(self):
-        store = self.dls.store
-        y = reconstruct(self.model, store.pixels[self.dls.splits[1]]).numpy()
-        self.errors.append(float(((store.pixels[self.dls.splits[1]]/255.-y)**2).mean()))
-
-def compare(dls, epochs, budget_part=.5):
+def compare(store, epochs):
     "The rows of the table, and the reconstructions by recipe"
-    earlier = run(dls, {}, {}, {}, epochs)
-    budget,valid = sum(earlier.history.seconds)*budget_part,dls.store.pixels[dls.splits[1]]
+    earlier = run(store, epochs)
+    budget,valid = 1.05*earlier.watch.seconds[-1],store.pixels[earlier.dls.splits[1]]
     rows,drawn = [],{'photo':valid[:6]}
     for group,name,model_args,learner_args,fit_args in recipes(autoencoder_perceptual(earlier.model)):
-        errors,start = ErrorEachEpoch(),time.perf_counter()
-        fit_args = dict(fit_args, cbs=[*fit_args.get('cbs', []), errors])
-        learn = run(dls, model_args, learner_args, fit_args, epochs)
-        mse,ssim = scores(learn.model, valid)
+        learn = run(store, epochs, learner_args=learner_args, fit_args=fit_args, **model_args)
+        mse,ssim,board = scores(learn.model, valid)
         n = sum(o.numel() for o in learn.model.parameters())
-        same = at_seconds(errors.errors, learn.history.seconds, budget)
-        rows.append(dict(group=group, recipe=name, weights=n, rate=f'{learn.lr:.2g}', epochs=epochs,
-            seconds=f'{sum(learn.history.seconds):.1f}', mse=f'{mse:.5f}', ssim=f'{ssim:.3f}',
-            mse_same_seconds='' if same is None else f'{same:.5f}'))
+        rows.append(dict(group=group, recipe=name, weights=n, rate=f'{learn.lr:.2g}', epochs=len(learn.history),
+            seconds=f'{learn.watch.seconds[-1]:.1f}', mse=f'{mse:.5f}', ssim=f'{ssim:.3f}',
+            checkerboard=f'{board:.3f}', mse_same_seconds=at_seconds(learn.watch, budget)))
         drawn[name] = reconstruct(learn.model, valid[:6]).numpy()
-        print(f'{group:20} {name:34} mse {mse:.5f}  ssim {ssim:.3f}  {time.perf_counter()-start:.0f} s', flush=True)
+        print(*(f'{k} {v}' for k,v in list(rows[-1].items())[1:]), sep='  ', flush=True)
     return rows,drawn
 
 def draw(drawn, path):
@@ -105,22 +116,22 @@ def main():
     "The command"
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--photos', help='a folder of photos (default: 300 sample photos)')
-    p.add_argument('--size', type=int, default=96)
+    p.add_argument('--size', type=int, default=64)
     p.add_argument('--epochs', type=int, default=15)
     p.add_argument('--small', action='store_true', help='60 photos at 32 pixels, 2 epochs; writes nothing')
     args = p.parse_args()
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as tmp:
         images = find_images(args.photos) if args.photos else sample_photos(Path(tmp)/'photos', n=60 if args.small else 300)
-        dls = autoencoder_dls(images, size=32 if args.small else args.size, bs=10)
-        rows,drawn = compare(dls, 2 if args.small else args.epochs)
+        store = decode_images(images, 32 if args.small else args.size)
+        rows,drawn = compare(store, 2 if args.small else args.epochs)
     if args.small: return
     with (HERE/'training.csv').open('w', newline='', encoding='utf-8') as f:
         out = csv.DictWriter(f, FIELDS)
         out.writeheader()
         out.writerows(rows)
     (HERE/'training.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
-                                     f'{torch.__version__.split("+")[0]}: {len(images)} photos at {dls.store.size} pixels\n')
+                                     f'{torch.__version__.split("+")[0]}: {len(images)} photos at {store.size} pixels\n')
     draw(drawn, HERE/'training.jpg')
 
 if __name__=='__main__': main()

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #09fc7406
+# %% ../nbs/90_all.ipynb #5c61a8e9
 from .core import *
 from .results import *
 from .history import *
@@ -21,6 +21,7 @@ from .callbacks import *
 from .saving import *
 from .optimizers import *
 from .learner import *
+from .rates import *
 from .features import *
 from .cluster import *
 from .choose_k import *

@@ -5,17 +5,19 @@
 # %% auto #0
 __all__ = ['autoencoder_learner', 'fit_autoencoder', 'reconstruct']
 
-# %% ../nbs/27_learner.ipynb #1b2790cf
+# %% ../nbs/27_learner.ipynb #491227d9
 from collections.abc import Callable
 from pathlib import Path
 import numpy as np
 import torch
 import fastai.vision.learner # gives `show_results` its form for pairs of images
+from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback # patches `no_bar` into Learner, and shows the bar
 from fastai.callback.schedule import ParamScheduler,combined_cos # patches `fit_one_cycle` and `lr_find` into Learner
 from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.optimizer import Optimizer
+from fastcore.foundation import L
 from torch import Tensor,nn
 from .callbacks import EarlyStop,EpochOrder,KeepBest,KeepHistory
 from .core import argument_error
@@ -26,7 +28,7 @@ from .models import ConvAutoencoder
 from .optimizers import get_optimizer
 from .saving import Checkpoint,load_checkpoint
 
-# %% ../nbs/27_learner.ipynb #cda9eb63
+# %% ../nbs/27_learner.ipynb #2033e7bf
 def autoencoder_learner(
     dls:DataLoaders, # From `autoencoder_dls`
     model:nn.Module|None=None, # An autoencoder like `ConvAutoencoder`; None for a new one, seeded by `dls.seed`
@@ -39,12 +41,12 @@ def autoencoder_learner(
     if not lr>0: raise argument_error('lr', lr, 'a rate above 0')
     model = ConvAutoencoder(seed=dls.seed) if model is None else model
     if hasattr(model, 'latent_shape'): model.latent_shape(dls.store.size)
-    cbs = [KeepHistory(), EpochOrder(dls.seed), *(kwargs.pop('cbs', None) or [])]
+    cbs = [KeepHistory(), EpochOrder(dls.seed), *L(kwargs.pop('cbs', None))]
     learn = Learner(dls, model, get_loss(loss_func), get_optimizer(opt_func), lr=lr, cbs=cbs, **kwargs)
     learn.history = History()
     return learn
 
-# %% ../nbs/27_learner.ipynb #2f4ca86e
+# %% ../nbs/27_learner.ipynb #a323bfca
 def _one_cycle(learn:Learner, lr:float, done:float)->ParamScheduler:
     "fastai's one-cycle schedule for what is left of a training of which the part `done`, in [0, 1), is over"
     left = lambda schedule: lambda pos: schedule(done+pos*(1-done))
@@ -62,7 +64,7 @@ def fit_autoencoder(
     keep_best:bool=False, # End with the weights of the best epoch in place of the last one's?
     checkpoint:str|Path|None=None, # File to write after every epoch, such as 'run.safetensors'
     resume:bool=False, # Go on from `checkpoint`, if it is there?
-    cbs:list|None=None, # More callbacks
+    cbs:Callback|list[Callback]|None=None, # More callbacks, one or several
 )->History: # Of all epochs of this `Learner`
     "Fit by `learn.fit`, with an early stop; the same seed gives the same weights"
     if not isinstance(epochs, int) or epochs<1: raise argument_error('epochs', epochs, 'a whole number, 1 or more')
@@ -70,7 +72,7 @@ def fit_autoencoder(
     if patience is not None and patience<1: raise argument_error('patience', patience, '1 or more epochs, or None')
     if resume and checkpoint is None: raise argument_error('checkpoint', None, 'the file to resume from')
     if resume and Path(checkpoint).exists(): load_checkpoint(learn, checkpoint)
-    done,cbs = len(learn.history) if resume else 0,list(cbs or [])
+    done,cbs = len(learn.history) if resume else 0,[*L(cbs)]
     if epochs<=done or (resume and patience and stale_epochs(learn.history)>=patience): return learn.history
     if patience: cbs.append(EarlyStop(patience, first=0 if resume else len(learn.history)))
     if keep_best: cbs.append(KeepBest())

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['gaussian_filter_weights', 'filtered_loss', 'filtered_difference', 'DynamicStrength', 'plot_strength',
-           'ResidualBranch', 'DynamicRegularizer', 'DynamicPenalty']
+           'ResidualBranch', 'ResidualAutoencoder', 'DynamicRegularizer', 'DynamicPenalty']
 
-# %% ../nbs/23_regularize.ipynb #d1b91f30
+# %% ../nbs/23_regularize.ipynb #536d2198
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass,field
@@ -18,7 +18,9 @@ from matplotlib.axes import Axes
 from torch import Tensor,nn
 from torch.autograd.function import once_differentiable
 from .core import argument_error
+from .data import seeded
 from .hooks import BottleneckHook
+from .models import ConvAutoencoder,conv_block,glorot_
 
 # %% ../nbs/23_regularize.ipynb #de80be55
 def gaussian_filter_weights(
@@ -135,6 +137,25 @@ class ResidualBranch(nn.Module):
             raise argument_error('branch', f'{tuple(x.shape)} -> {tuple(y.shape)}', 'the same shape in and out')
         if not self.training: return x+self.amplitude*y
         return x+_Perturb.apply(y, self.amplitude, self.strength, self.generator)
+
+# %% ../nbs/23_regularize.ipynb #d8dfa55b
+class ResidualAutoencoder(ConvAutoencoder):
+    "A `ConvAutoencoder` whose inner blocks begin with a `ResidualBranch`; by default 32-64-128-16, to an eighth"
+    def __init__(self,
+        widths:Sequence[int]=(32,64,128,16), # Channels of the convolutions on the way down; the last: the bottleneck's
+        depth:int|None=3, # After how many of them to halve the size; None for all
+        decoder:str='nearest', # How to double it on the way up, one of `DECODERS`
+        amplitude:float=1., # A, the weight of the branches
+        seed:int|None=42, # Of the weights and of r; None for torch's global generator
+    ):
+        super().__init__(widths, depth, decoder, seed)
+        self.config['amplitude'] = amplitude
+        r = torch.Generator().manual_seed(torch.initial_seed()%2**32 if seed is None else seed)
+        with seeded(seed):
+            for block in [*self.encoder,*self.decoder]:
+                n_in = next((o.in_channels for o in block.children() if hasattr(o, 'in_channels')), 3)
+                if n_in!=3: block.insert(0, ResidualBranch(glorot_(conv_block(n_in, n_in), None), r, amplitude))
+        self.to(memory_format=torch.channels_last)
 
 # %% ../nbs/23_regularize.ipynb #51dfd364
 class _FollowLoss(Callback):

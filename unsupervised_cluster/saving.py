@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MODELS', 'save_autoencoder', 'Checkpoint', 'load_autoencoder', 'load_checkpoint']
 
-# %% ../nbs/25_saving.ipynb #77bdec70
+# %% ../nbs/25_saving.ipynb #0fdf8041
 import json
 from pathlib import Path
 from fastai.callback.core import Callback
@@ -19,10 +19,11 @@ from .callbacks import KeepBest
 from .core import ArgumentError,SavedFileError,argument_error,atomic_path
 from .history import history_dict,history_from
 from .models import ConvAutoencoder
+from .regularize import ResidualAutoencoder
 
-# %% ../nbs/25_saving.ipynb #2f5a8e87
+# %% ../nbs/25_saving.ipynb #276eea36
 #: Models that can be built again from a saved file
-MODELS = dict(ConvAutoencoder=ConvAutoencoder)
+MODELS = dict(ConvAutoencoder=ConvAutoencoder, ResidualAutoencoder=ResidualAutoencoder)
 
 def _optimizer_state(opt:Optimizer)->tuple[dict[str,Tensor],dict]:
     "The state of a fastai optimizer as tensors by name, and what is no tensor as JSON can hold it"
