@@ -24,6 +24,8 @@ HERE = Path(__file__).resolve().parent
 FIELDS = ['group','recipe','weights','rate','epochs','seconds','mse','ssim','checkerboard','mse_same_seconds']
 DEEP = dict(widths=(32,64,128,16), depth=3)
 BATCH = 10
+DRAWN = ('nearest, mse, adam 0.001','transposed','pixelshuffle','ssim','mse+ssim','perceptual, own autoencoder','rmsprop',
+         '32-64-128-16','32-64-128-16, residual, dynamic','one cycle to 0.003, batches of 4','one cycle, 4, mse+ssim')
 
 def recipes(perceptual):
     "Group, name, and what differs from the method's own recipe: arguments of the model, the Learner and the fit"
@@ -84,32 +86,39 @@ def at_seconds(watch, budget):
     done = int((np.array(watch.seconds)<=budget).sum())
     return f'{watch.errors[done-1]:.5f}' if done else ''
 
-def compare(store, epochs):
-    "The rows of the table, and the reconstructions by recipe"
+def compare(store, epochs, only=None):
+    "The rows of the table, and the reconstructions by recipe; of the group `only`, if one is given"
     earlier = run(store, epochs)
     budget,valid = 1.05*earlier.watch.seconds[-1],store.pixels[earlier.dls.splits[1]]
     rows,drawn = [],{'photo':valid[:6]}
     for group,name,model_args,learner_args,fit_args in recipes(autoencoder_perceptual(earlier.model)):
+        if only not in (None,group): continue
         learn = run(store, epochs, learner_args=learner_args, fit_args=fit_args, **model_args)
         mse,ssim,board = scores(learn.model, valid)
         n = sum(o.numel() for o in learn.model.parameters())
         rows.append(dict(group=group, recipe=name, weights=n, rate=f'{learn.lr:.2g}', epochs=len(learn.history),
             seconds=f'{learn.watch.seconds[-1]:.1f}', mse=f'{mse:.5f}', ssim=f'{ssim:.3f}',
             checkerboard=f'{board:.3f}', mse_same_seconds=at_seconds(learn.watch, budget)))
-        drawn[name] = reconstruct(learn.model, valid[:6]).numpy()
+        if name in DRAWN: drawn[name] = reconstruct(learn.model, valid[:6]).numpy()
         print(*(f'{k} {v}' for k,v in list(rows[-1].items())[1:]), sep='  ', flush=True)
     return rows,drawn
 
+def merged(rows):
+    "The rows of the last table, with `rows` in place of those of the same name"
+    new = {(o['group'],o['recipe']):o for o in rows}
+    with (HERE/'training.csv').open(newline='', encoding='utf-8') as f:
+        return [new.get((o['group'],o['recipe']), o) for o in csv.DictReader(f)]
+
 def draw(drawn, path):
     "The reconstructions side by side, a row per recipe"
-    fig,axs = plt.subplots(len(drawn), 1, figsize=(6,1.02*len(drawn)), layout='constrained')
+    fig,axs = plt.subplots(len(drawn), 1, figsize=(5.5,.8*len(drawn)), layout='constrained')
     for ax,(name,x) in zip(axs, drawn.items()):
         x = x if x.dtype==np.uint8 else np.round(x.clip(0, 1)*255).astype(np.uint8)
         ax.imshow(np.concatenate(list(x), axis=1))
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set_visible(False)
         ax.set_ylabel(name.replace(', ', '\n'), rotation=0, ha='right', va='center', fontsize=8)
-    fig.savefig(path, dpi=90, pil_kwargs=dict(quality=85))
+    fig.savefig(path, dpi=100, pil_kwargs=dict(quality=85))
     plt.close(fig)
 
 def main():
@@ -118,20 +127,22 @@ def main():
     p.add_argument('--photos', help='a folder of photos (default: 300 sample photos)')
     p.add_argument('--size', type=int, default=64)
     p.add_argument('--epochs', type=int, default=15)
+    p.add_argument('--only', metavar='GROUP', help='run one group again, such as "optimizer", and keep the other rows')
     p.add_argument('--small', action='store_true', help='60 photos at 32 pixels, 2 epochs; writes nothing')
     args = p.parse_args()
     keep_freed_memory()
     with tempfile.TemporaryDirectory() as tmp:
         images = find_images(args.photos) if args.photos else sample_photos(Path(tmp)/'photos', n=60 if args.small else 300)
         store = decode_images(images, 32 if args.small else args.size)
-        rows,drawn = compare(store, 2 if args.small else args.epochs)
+        rows,drawn = compare(store, 2 if args.small else args.epochs, args.only)
     if args.small: return
+    if args.only: rows = merged(rows)
     with (HERE/'training.csv').open('w', newline='', encoding='utf-8') as f:
         out = csv.DictWriter(f, FIELDS)
         out.writeheader()
         out.writerows(rows)
     (HERE/'training.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
                                      f'{torch.__version__.split("+")[0]}: {len(images)} photos at {store.size} pixels\n')
-    draw(drawn, HERE/'training.jpg')
+    if not args.only: draw(drawn, HERE/'training.jpg')
 
 if __name__=='__main__': main()

@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #5c61a8e9
+# %% ../nbs/90_all.ipynb #22af6d5f
 from .core import *
 from .results import *
+from .clustering import *
 from .history import *
 from .images import *
 from .samples import *
@@ -21,10 +22,25 @@ from .callbacks import *
 from .saving import *
 from .optimizers import *
 from .learner import *
+from .contrastive import *
 from .rates import *
 from .features import *
+from .whitening import *
+from .fisher import *
+from .gradients import *
+from .latent import *
+from .contrastive_encoder import *
+from .embed import *
+from .backbone import *
+from .encoders import *
+from .metrics import *
 from .cluster import *
 from .choose_k import *
+from .consensus import *
+from .nuisance import *
+from .indices import *
+from .advise_k import *
+from .stable_k import *
 from .plots import *
 from .runs import *
 from .pipeline import *

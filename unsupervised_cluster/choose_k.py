@@ -83,13 +83,15 @@ def sweep_k(
     found = {k:fit_kmeans(Z, k, n_init, max_iter, seed, fewer_ok=True) for k in each}
     return KSweep(ks, np.array([o[1] for o in found.values()]), np.stack([o[0] for o in found.values()]))
 
-# %% ../nbs/42_choose_k.ipynb #f6148a1e
+# %% ../nbs/42_choose_k.ipynb #6a1884c4
 @dataclass(frozen=True)
 class KChoice:
     "A number of clusters, and what speaks for it"
     k:int # The number of clusters
     reason:str # Why this one, in words
-    sweep:KSweep # What it was read from
+    sweep:KSweep # K-means for each k, what the elbow is read from
+    low:int|None=None # It may be as few as this, where that is known
+    high:int|None=None # It may be as many as this, where that is known
 
 def choose_k(
     X:np.ndarray|Features|KSweep, # Rows, features, or a sweep that was done already

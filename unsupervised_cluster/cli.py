@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['build_parser', 'choose_folders', 'run', 'result_text', 'main']
 
-# %% ../nbs/62_cli.ipynb #03ce3165
+# %% ../nbs/62_cli.ipynb #d15165c7
 import argparse,sys,warnings
 from collections.abc import Sequence
 from pathlib import Path
 from . import __version__
 from .core import ClusterError,argument_error,keep_freed_memory,print_progress
-from .results import Clustering
+from .clustering import Clustering
 from .runs import check_run_folder
 
 # %% ../nbs/62_cli.ipynb #5f292c3d

@@ -4,14 +4,17 @@
 
 # %% auto #0
 __all__ = ['ClusterError', 'NoImagesError', 'ArgumentError', 'SavedFileError', 'argument_error', 'atomic_path', 'write_json',
-           'read_json', 'print_progress', 'keep_freed_memory']
+           'read_json', 'write_arrays', 'read_arrays', 'print_progress', 'keep_freed_memory']
 
-# %% ../nbs/00_core.ipynb #3a9dfae7
+# %% ../nbs/00_core.ipynb #b9714ecb
 import ctypes,json,os,secrets,time
 from collections.abc import Callable,Iterable,Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+import numpy as np
+from safetensors import SafetensorError,safe_open
+from safetensors.numpy import save_file
 
 # %% ../nbs/00_core.ipynb #4f6d932a
 class ClusterError(Exception):
@@ -74,6 +77,33 @@ def read_json(
     if data.get('version')!=1:
         raise SavedFileError(f'{path} has version {data.get("version")!r}, this package reads 1: update the package')
     return {k:v for k,v in data.items() if k not in ('kind','version')}
+
+# %% ../nbs/00_core.ipynb #4a749743
+def write_arrays(
+    path:str|Path, # The `.safetensors` file to be written
+    kind:str, # What it holds, such as 'Encoder'
+    data:dict, # What JSON can hold
+    arrays:dict[str,np.ndarray], # By name; a number has the shape ()
+):
+    "Write `data` and `arrays` to `path`, marked with their `kind`"
+    head = json.dumps(dict(kind=f'unsupervised_cluster.{kind}', version=1, **data))
+    arrays = {k:np.asarray(v, order='C') for k,v in arrays.items()}
+    with atomic_path(path) as tmp: save_file(arrays, tmp, metadata=dict(json=head))
+
+def read_arrays(
+    path:str|Path, # A file written by `write_arrays`
+    kind:str, # What it must hold
+)->tuple[dict,dict[str,np.ndarray]]: # The data, without `kind` and `version`, and the arrays
+    "Read `path`, or raise a `SavedFileError` that says why it cannot be read as `kind`; nothing is unpickled"
+    try:
+        with safe_open(str(path), 'np') as f:
+            head,arrays = json.loads((f.metadata() or {}).get('json', 'null')),{k:f.get_tensor(k) for k in f.keys()}
+    except (OSError, SafetensorError, ValueError, TypeError) as e:
+        raise SavedFileError(f'cannot read {path}: {e}') from e
+    found = head.get('kind') if isinstance(head, dict) else None
+    if found!=f'unsupervised_cluster.{kind}' or head.get('version')!=1:
+        raise SavedFileError(f'{path} does not hold a {kind} that this version can read (its kind is {found!r})')
+    return {k:v for k,v in head.items() if k not in ('kind','version')},arrays
 
 # %% ../nbs/00_core.ipynb #3503f314
 def print_progress(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['IMAGE_SUFFIXES', 'IMAGE_FORMATS', 'MAX_PIXELS', 'natural_key', 'image_files', 'to_rgb', 'BrokenImageError',
-           'open_image', 'check_images', 'find_images', 'as_table']
+           'open_image', 'check_images', 'find_images', 'as_table', 'given_paths', 'answer_given']
 
 # %% ../nbs/10_images.ipynb #7fbdd7d4
 import os,re,warnings
@@ -164,3 +164,21 @@ def as_table(
     if len(table): return table
     why = '; '.join(f'{o.path}: {o.reason}' for o in table.broken[:3])
     raise NoImagesError('there are no images' + (f' that can be read: {why}' if why else ': the list is empty'))
+
+# %% ../nbs/10_images.ipynb #ec7ba5d4
+def given_paths(
+    images:ImageTable|str|Path|Sequence[str|Path], # A table, a folder, or a list of image files
+)->list[Path]|None: # The paths, if they were given one by one
+    "The list that answers are expected for"
+    return None if isinstance(images, (ImageTable,str,Path)) else [Path(o) for o in images]
+
+def answer_given(
+    given:Sequence[Path]|None, # From `given_paths`
+    images:ImageTable, # The images that were read
+    values:np.ndarray, # One value or row per image, shape (n, ...)
+    missing:float, # The answer for paths that could not be read
+)->np.ndarray: # One value or row per path that was given, or `values` where there was no list
+    "Values of images in the order of the paths that were given"
+    if given is None: return values
+    row = {o:i for i,o in enumerate(images.paths)}
+    return np.stack([values[row[o]] if o in row else np.full_like(values[0], missing) for o in given])

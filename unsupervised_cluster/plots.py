@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['thumbnail', 'tile', 'plot_images', 'plot_losses', 'plot_reconstructions', 'plot_scree', 'plot_sizes', 'plot_montage']
 
-# %% ../nbs/50_plots.ipynb #a9576a6a
+# %% ../nbs/50_plots.ipynb #fdbd1752
 from collections.abc import Sequence
 from pathlib import Path
 import matplotlib.pyplot as plt
@@ -17,7 +17,8 @@ from .choose_k import KSweep
 from .core import argument_error
 from .history import History
 from .images import BrokenImageError,open_image
-from .results import Clustering,ImageTable
+from .clustering import Clustering
+from .results import ImageTable
 
 # %% ../nbs/50_plots.ipynb #605c29e5
 def thumbnail(

@@ -1,0 +1,124 @@
+"""Which clusters come out, and how near are they to the kinds that people see? Whole runs, from a folder to labels.
+
+    python benchmarks/clusters.py                  # 500 sample photos and scikit-learn's digits
+    python benchmarks/clusters.py --photos DIR     # and photos whose names end in _KIND
+    python benchmarks/clusters.py --mnist DIR      # and MNIST digits in idx files, compressed by gzip
+    python benchmarks/clusters.py --small          # a minute, to see that it runs; writes nothing
+
+The kinds are for the scores only: nothing sees them before. The right number of clusters is given; the number that would
+have been found is in the table beside it. Other tools run with their usual settings where they are installed: clustpy.
+It writes clusters.csv and clusters.txt (machine and date) beside itself.
+"""
+import argparse, csv, gzip, platform, tempfile, time
+from datetime import date
+from pathlib import Path
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.cluster import KMeans
+from sklearn.datasets import load_digits
+from unsupervised_cluster.all import *
+
+HERE = Path(__file__).resolve().parent
+FIELDS = ['images','n','kinds','way','seeds','acc','acc_min','acc_max','nmi','ari','found_k','low','high','seconds']
+BOTTLENECK = dict(features='bottleneck', size=112, epochs=10)
+
+def as_pictures(arrays, folder):
+    "Grey arrays as PNG files, in their order"
+    folder.mkdir()
+    for i,o in enumerate(arrays): Image.fromarray(o).save(folder/f'{i:05}.png')
+    return find_images(folder)
+
+def idx(path):
+    "An idx file, compressed, as an array"
+    with gzip.open(path) as f: data = f.read()
+    n = data[3]
+    shape = np.frombuffer(data, '>i4', n, 4)
+    return np.frombuffer(data, np.uint8, offset=4+4*n).reshape(shape)
+
+def sets(args, tmp):
+    "Name, images, kinds, and the ways to cluster them"
+    photos = sample_photos(tmp/'photos', n=120 if args.small else 500)
+    yield 'sample photos', photos, sample_truth(photos), dict(gradients={}, pooled=dict(BOTTLENECK, features='pooled'),
+        fisher=dict(BOTTLENECK, features='fisher'), bottleneck=BOTTLENECK)
+    digits = load_digits()
+    n = 200 if args.small else None
+    yield 'digits', as_pictures((digits.images[:n]*15.9).astype(np.uint8), tmp/'digits'), digits.target[:n], dict(
+        gradients={}, contrastive=dict(features='contrastive'))
+    if args.photos:
+        table = find_images(args.photos)
+        kinds = np.unique([o.stem.rsplit('_', 1)[-1] for o in table.paths], return_inverse=True)[1]
+        yield Path(args.photos).name, table, kinds, dict(gradients={}, fisher=dict(BOTTLENECK, features='fisher'),
+            bottleneck=BOTTLENECK)
+    if args.mnist:
+        x,y = (idx(next(Path(args.mnist).glob(f'*{o}*'))) for o in ('images','labels'))
+        yield 'MNIST', as_pictures(x, tmp/'mnist'), y, dict(gradients={}, contrastive=dict(features='contrastive'))
+
+def plain(pixels, k, seed):
+    "K-means on the pixels"
+    return KMeans(k, n_init=3, random_state=seed).fit_predict(pixels.reshape(len(pixels), -1)/np.float32(255))
+
+def deep(pixels, k, seed):
+    "ClustPy's deep embedded clustering (DEC) with its usual settings"
+    from clustpy.deep import DEC
+    return DEC(k, random_state=seed).fit(pixels.reshape(len(pixels), -1)/np.float32(255)).labels_
+
+def others():
+    "Names of other ways to cluster, as far as they are installed"
+    try: import clustpy.deep
+    except ImportError: return dict(pixels=plain)
+    return dict(pixels=plain, clustpy=deep)
+
+def row(name, way, kinds, runs, stable, seconds):
+    "A row of the table"
+    scores = [score_clustering(kinds, o) for o in runs]
+    acc = [o['acc'] for o in scores]
+    return dict(images=name, n=len(kinds), kinds=len(set(kinds.tolist())), way=way, seeds=len(runs),
+        acc=f'{np.median(acc):.3f}', acc_min=f'{min(acc):.3f}', acc_max=f'{max(acc):.3f}',
+        nmi=f'{np.median([o["nmi"] for o in scores]):.3f}', ari=f'{np.median([o["ari"] for o in scores]):.3f}',
+        found_k=stable.k if stable else '', low=stable.low or '' if stable else '', high=stable.high or '' if stable else '',
+        seconds=f'{np.median(seconds):.0f}')
+
+def measure(name, images, kinds, ways, seeds):
+    "The rows of one set of images"
+    k,mix = len(set(kinds.tolist())),np.random.default_rng(0).permutation(len(images))
+    images,kinds = images.take(mix),kinds[mix]
+    for way,kwargs in ways.items():
+        runs,seconds,stable = [],[],None
+        for seed in seeds if way=='gradients' else seeds[:3]:
+            start = time.perf_counter()
+            found = ImageClusterer(n_clusters=k, seed=seed, verbose=0, **kwargs).fit(images)
+            seconds.append(time.perf_counter()-start)
+            runs.append(found.labels_)
+            if stable is None: stable = choose_groups(found.features_, found.kind_, seed=seed)[0]
+        yield row(name, way, kinds, runs, stable, seconds)
+    pixels = decode_images(images, min(64, usual_size('gradients', images))).pixels
+    for way,labels in others().items():
+        start = time.perf_counter()
+        runs = [labels(pixels, k, o) for o in seeds[:3]]
+        yield row(name, way, kinds, runs, None, [(time.perf_counter()-start)/len(runs)])
+
+def main():
+    "The command"
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--photos', help='a folder of photos whose names end in _KIND')
+    p.add_argument('--mnist', help='a folder with MNIST images and labels, idx, compressed')
+    p.add_argument('--seeds', type=int, default=5, help='seeds for the gradients; three at most for the others')
+    p.add_argument('--small', action='store_true', help='fewer images, one seed; writes nothing')
+    args = p.parse_args()
+    keep_freed_memory()
+    rows = []
+    with tempfile.TemporaryDirectory() as tmp:
+        for name,images,kinds,ways in sets(args, Path(tmp)):
+            for o in measure(name, images, kinds, ways, list(range(1 if args.small else args.seeds))):
+                rows.append(o)
+                print(*(f'{k} {v}' for k,v in o.items()), sep='  ', flush=True)
+    if args.small: return
+    with (HERE/'clusters.csv').open('w', newline='', encoding='utf-8') as f:
+        out = csv.DictWriter(f, FIELDS)
+        out.writeheader()
+        out.writerows(rows)
+    (HERE/'clusters.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
+                                     f'{torch.__version__.split("+")[0]}\n')
+
+if __name__=='__main__': main()
