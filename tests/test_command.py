@@ -6,7 +6,7 @@ from PIL import Image
 from unsupervised_cluster.runs import RUN_FILES
 from unsupervised_cluster.samples import sample_photos
 
-SMALL = ['--size', '32', '--epochs', '2', '--bs', '8']
+SMALL = ['--features', 'bottleneck', '--size', '32', '--epochs', '2', '--bs', '8']
 
 def command(*args, cwd):
     "Exit status, standard output, standard error"
@@ -34,7 +34,8 @@ def first(place):
 def test_run_folder(first, place):
     status, out, err = first
     assert (status, err) == (0, '')
-    assert {o.name for o in (place/'photos-clusters').iterdir()} == set(RUN_FILES)
+    consensus = {'agreement.png','clusterer.safetensors'}
+    assert {o.name for o in (place/'photos-clusters').iterdir()} == set(RUN_FILES)-consensus
     assert 'ImageTable: 30 images in photos, 3 set aside' in out
     assert 'training on 21 images, validating with 9' in out
     assert 'epoch   2/2' in out and '3 files were set aside' in out and 'photos-clusters/montage.png' in out.replace('\\', '/')
@@ -68,6 +69,13 @@ def test_saved_run_predicts_the_same(first, place, monkeypatch):
     loaded = ImageClusterer.load('photos-clusters').set_params(verbose=0)
     assert (loaded.predict('photos') == loaded.labels_).all()
 
+def test_by_default_by_content(first, place):
+    status, out, err = command('photos', '--out', 'content', cwd=place)
+    assert status == 0 and 'gradients' in out and 'training' not in out
+    assert {'run.json','clusters.csv','montage.png','scree.png','agreement.png'} <= {o.name for o in (place/'content').iterdir()}
+    run = json.loads((place/'content/run.json').read_text())
+    assert run['clusterer'] == 'consensus' and run['k_low'] <= run['k'] <= run['k_high'] and sum(run['sizes']) == 30
+
 def test_photos_untouched(first, place):
     for o in (place/'samples').iterdir(): assert o.read_bytes() == (place/'photos'/o.name).read_bytes()
 
@@ -78,7 +86,8 @@ def test_photos_untouched(first, place):
     (['broken'], 'none of the 2 image files in broken can be read'),
     (['one'], 'needs at least 2 images'),
     (['samples', '--k', '31'], '`n_clusters` is 31, wanted a whole number from 1 to 30'),
-    (['samples', '--size', '30'], 'divisible by 4'),
+    (['samples', '--features', 'bottleneck', '--size', '30'], 'divisible by 4'),
+    (['samples', '--features', 'backbone'], 'timm'),
     (['samples', '--epochs', '0'], '`epochs` is 0'),
     (['samples', '--out', 'texts'], 'it holds a.txt'),
     ([], 'give a folder of images'),
@@ -106,6 +115,6 @@ def test_help(place):
     assert max(map(len, out.splitlines())) <= 100
 
 def test_samples_are_the_main_job(place):
-    status, out, err = command('--samples', '12', '--k', '2', *SMALL, '--quiet', cwd=place)
+    status, out, err = command('--samples', '12', '--k', '2', '--quiet', cwd=place)
     assert (status, err) == (0, '') and (place/'sample_photos-clusters/montage.png').exists()
     assert len(list((place/'sample_photos').glob('*.jpg'))) == 12

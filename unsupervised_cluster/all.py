@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #22af6d5f
+# %% ../nbs/90_all.ipynb #8cef3de4
 from .core import *
 from .results import *
 from .clustering import *
@@ -41,6 +41,7 @@ from .nuisance import *
 from .indices import *
 from .advise_k import *
 from .stable_k import *
+from .group import *
 from .plots import *
 from .runs import *
 from .pipeline import *

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ImageClusterer']
 
-# %% ../nbs/60_pipeline.ipynb #aba36c2a
+# %% ../nbs/60_pipeline.ipynb #7afb49fe
 import warnings
 from collections.abc import Callable,Sequence
 from datetime import datetime,timezone
@@ -28,9 +28,9 @@ from .images import answer_given,as_table,given_paths
 from .learner import autoencoder_learner,fit_autoencoder
 from .models import ConvAutoencoder
 from .pixels import PixelStore,decode_images
-from .plots import plot_losses,plot_montage,plot_scree
+from .plots import plot_losses,plot_montage,plot_scree,save_pictures
 from .results import Features,ImageTable
-from .runs import run_folder,save_pictures,versions
+from .runs import run_folder,versions
 from .saving import load_autoencoder,save_autoencoder
 from .stable_k import StableK
 
@@ -72,22 +72,23 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         "A progress that prints lines, if wanted"
         return print_progress(what) if self.verbose else None
 
-# %% ../nbs/60_pipeline.ipynb #c55a52c2
+# %% ../nbs/60_pipeline.ipynb #f36e8d2e
 @patch
 def _check(self:ImageClusterer):
     "Raise an error for arguments that cannot be used"
     if self.clusterer not in ('auto','consensus','kmeans'):
         raise argument_error('clusterer', self.clusterer, 'auto, consensus or kmeans')
     if self.subset not in ('all','valid'): raise argument_error('subset', self.subset, 'all or valid')
-    if not isinstance(self.max_k, (int,np.integer)) or self.max_k<1:
-        raise argument_error('max_k', self.max_k, 'a whole number, 1 or more')
+    for name in ('max_k','epochs'):
+        if not isinstance(o := getattr(self, name), (int,np.integer)) or o<1:
+            raise argument_error(name, o, 'a whole number, 1 or more')
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
     suits = dict(bottleneck='kmeans').get(self.features, 'consensus')
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
-# %% ../nbs/60_pipeline.ipynb #11475b60
+# %% ../nbs/60_pipeline.ipynb #01b53244
 @patch
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
@@ -103,7 +104,6 @@ def fit(self:ImageClusterer,
     if self.n_clusters is not None: check_k(self.n_clusters, len(self._seen(table)))
     self.size_ = usual_size(self.features, table) if self.size is None else self.size
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
-    self.images_ = store.images
     self._encode(store)
     return self._cluster(self._seen(store.images))
 
@@ -136,7 +136,7 @@ def _encode(self:ImageClusterer, store:PixelStore):
                               tuple(getattr(encoder, 'shape_', ())))
     self._say(repr(self.features_))
 
-# %% ../nbs/60_pipeline.ipynb #037b8e5e
+# %% ../nbs/60_pipeline.ipynb #3053934d
 @patch
 def _cluster(self:ImageClusterer, rows:np.ndarray)->ImageClusterer:
     "Choose k, cluster the images at `rows`, and give all others a cluster"
@@ -154,7 +154,8 @@ def _cluster(self:ImageClusterer, rows:np.ndarray)->ImageClusterer:
 @patch
 def _set(self:ImageClusterer, clustering:Clustering)->ImageClusterer:
     "Set what is read off the clustering"
-    self.clustering_,self.n_clusters_,self.cluster_centers_ = clustering,clustering.n_clusters,clustering.centers
+    self.clustering_,self.images_,self.n_clusters_ = clustering,clustering.images,clustering.n_clusters
+    self.cluster_centers_ = clustering.centers
     self.labels_ = answer_given(self.given_, clustering.images, clustering.labels, -1)
     return self
 
@@ -245,7 +246,7 @@ def _from_summary(cls:type, path:Path)->ImageClusterer:
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
     return self
 
-# %% ../nbs/60_pipeline.ipynb #cc98d9a1
+# %% ../nbs/60_pipeline.ipynb #7b3070ca
 @patch(cls_method=True)
 def load(cls:ImageClusterer,
     folder:str|Path, # Written by `save`
@@ -262,5 +263,4 @@ def load(cls:ImageClusterer,
     clustering = Clustering.load(folder/'clustering.safetensors')
     if len(self.features_)!=len(clustering) or self.features_.X.shape[1]!=clustering.centers.shape[1]:
         raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
-    self.images_ = clustering.images
     return self._set(clustering)
