@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from unsupervised_cluster.all import *
 
 HERE = Path(__file__).resolve().parent
-FIELDS = ['images','n','kinds','way','seeds','acc','acc_min','acc_max','nmi','ari','found_k','low','high','seconds']
+FIELDS = ['images','n','kinds','way','seeds','acc','acc_min','acc_max','nmi','ari','found_k','seconds']
 BOTTLENECK = dict(features='bottleneck', size=112, epochs=10)
 
 def as_pictures(arrays, folder):
@@ -76,8 +76,7 @@ def row(name, way, kinds, runs, stable, seconds):
     return dict(images=name, n=len(kinds), kinds=len(set(kinds.tolist())), way=way, seeds=len(runs),
         acc=f'{np.median(acc):.3f}', acc_min=f'{min(acc):.3f}', acc_max=f'{max(acc):.3f}',
         nmi=f'{np.median([o["nmi"] for o in scores]):.3f}', ari=f'{np.median([o["ari"] for o in scores]):.3f}',
-        found_k=stable.k if stable else '', low=stable.low or '' if stable else '', high=stable.high or '' if stable else '',
-        seconds=f'{np.median(seconds):.0f}')
+        found_k=stable.k if stable else '', seconds=f'{np.median(seconds):.0f}')
 
 def measure(name, images, kinds, ways, seeds):
     "The rows of one set of images"

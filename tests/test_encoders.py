@@ -23,9 +23,10 @@ def test_contract(images, features, clusterer, tmp_path):
     assert (again.predict(images) == a.labels_).all()
     assert (again.clustering_.confidence == a.clustering_.confidence).all()
 
+@pytest.mark.parametrize('features', ['gradients', 'bottleneck'])
 @pytest.mark.parametrize('n', [2, 3, 5, 11, 13])
-def test_few_images(images, n):
-    found = ImageClusterer(verbose=0, n_clusters=2).fit(images.take(range(n)))
+def test_few_images(images, n, features):
+    found = ImageClusterer(2, features, verbose=0, **QUICK.get(features, {})).fit(images.take(range(n)))
     assert len(found.labels_) == n and found.n_clusters_ == 2
 
 @pytest.mark.filterwarnings('ignore:no number of clusters')

@@ -6,10 +6,12 @@ from unsupervised_cluster.learner import autoencoder_learner, fit_autoencoder
 from unsupervised_cluster.losses import LOSSES, get_loss
 from unsupervised_cluster.models import DECODERS, ConvAutoencoder
 from unsupervised_cluster.optimizers import OPTIMIZERS, get_optimizer
+from unsupervised_cluster.regularize import DynamicRegularizer, ResidualAutoencoder
 from unsupervised_cluster.samples import sample_photos
 from unsupervised_cluster.saving import load_autoencoder, save_autoencoder
 
 CASES = [*(dict(decoder=o) for o in DECODERS), *(dict(decoder=o, widths=(8,6,4), depth=2) for o in DECODERS),
+         *(dict(decoder=o, residual=True) for o in DECODERS),
          *(dict(loss=o) for o in LOSSES if o!='vgg16'), # which needs a file of weights
          *(dict(optimizer=o) for o in OPTIMIZERS)]
 
@@ -21,11 +23,12 @@ def dls(images, case):
     "Small pictures, except for the loss that compares them at five scales"
     return autoencoder_dls(images, size=176 if case.get('loss')=='ms_ssim' else 32, bs=4)
 
-def trained(dls, loss='mse', optimizer='adam', epochs=2, **model):
+def trained(dls, loss='mse', optimizer='adam', epochs=2, residual=False, **model):
     "A Learner after two short epochs"
-    model = ConvAutoencoder(**{'widths':(8,4), **model})
+    model = (ResidualAutoencoder if residual else ConvAutoencoder)(**{'widths':(8,4), 'depth':2, **model})
+    cbs = DynamicRegularizer() if residual else None
     learn = autoencoder_learner(dls, model, loss_func=get_loss(loss), opt_func=get_optimizer(optimizer), lr=1e-3)
-    with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, epochs, patience=None)
+    with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, epochs, patience=None, cbs=cbs)
     return learn
 
 @pytest.mark.parametrize('case', CASES, ids=lambda o: '-'.join(map(str, o.values())))

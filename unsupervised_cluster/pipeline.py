@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ImageClusterer']
 
-# %% ../nbs/60_pipeline.ipynb #7afb49fe
+# %% ../nbs/60_pipeline.ipynb #fe6ff29a
 import warnings
 from collections.abc import Callable,Sequence
 from datetime import datetime,timezone
@@ -27,6 +27,7 @@ from .history import History,history_dict,history_from
 from .images import answer_given,as_table,given_paths
 from .learner import autoencoder_learner,fit_autoencoder
 from .models import ConvAutoencoder
+from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .plots import plot_losses,plot_montage,plot_scree,save_pictures
 from .results import Features,ImageTable
@@ -34,7 +35,7 @@ from .runs import run_folder,versions
 from .saving import load_autoencoder,save_autoencoder
 from .stable_k import StableK
 
-# %% ../nbs/60_pipeline.ipynb #922447f6
+# %% ../nbs/60_pipeline.ipynb #2b3d419f
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
     """Cluster a folder of images by what they show, or by the bottleneck of an autoencoder that is trained on them.
 
@@ -65,30 +66,29 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         self.seed,self.verbose = seed,verbose
 
     def _say(self, text:str):
-        "Print `text`, if wanted"
-        if self.verbose: print(text, flush=True)
+        "Print `text`, if there is any and it is wanted"
+        if self.verbose and text: print(text, flush=True)
 
     def _progress(self, what:str)->Callable|None:
         "A progress that prints lines, if wanted"
         return print_progress(what) if self.verbose else None
 
-# %% ../nbs/60_pipeline.ipynb #f36e8d2e
+# %% ../nbs/60_pipeline.ipynb #2f5ab2d3
 @patch
 def _check(self:ImageClusterer):
     "Raise an error for arguments that cannot be used"
-    if self.clusterer not in ('auto','consensus','kmeans'):
-        raise argument_error('clusterer', self.clusterer, 'auto, consensus or kmeans')
-    if self.subset not in ('all','valid'): raise argument_error('subset', self.subset, 'all or valid')
+    for name,known in (('clusterer', ('auto','consensus','kmeans')), ('subset', ('all','valid'))):
+        if (o := getattr(self, name)) not in known: raise argument_error(name, o, ' or '.join(known))
     for name in ('max_k','epochs'):
         if not isinstance(o := getattr(self, name), (int,np.integer)) or o<1:
             raise argument_error(name, o, 'a whole number, 1 or more')
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
-    suits = dict(bottleneck='kmeans').get(self.features, 'consensus')
+    suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
-# %% ../nbs/60_pipeline.ipynb #01b53244
+# %% ../nbs/60_pipeline.ipynb #f801abdc
 @patch
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
@@ -105,7 +105,9 @@ def fit(self:ImageClusterer,
     self.size_ = usual_size(self.features, table) if self.size is None else self.size
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
     self._encode(store)
-    return self._cluster(self._seen(store.images))
+    self._cluster(self._seen(store.images))
+    if self.features!='gradients': self._say(nuisance_report(self.clustering_, store.pixels, self.seed).warning)
+    return self
 
 @patch
 def _seen(self:ImageClusterer, table:ImageTable)->np.ndarray:
@@ -159,7 +161,7 @@ def _set(self:ImageClusterer, clustering:Clustering)->ImageClusterer:
     self.labels_ = answer_given(self.given_, clustering.images, clustering.labels, -1)
     return self
 
-# %% ../nbs/60_pipeline.ipynb #f0a30c52
+# %% ../nbs/60_pipeline.ipynb #b24a604d
 @patch
 def assign(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
@@ -175,8 +177,7 @@ def predict(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
 )->np.ndarray: # Clusters, int: of a list one per path, -1 if it cannot be read; else one per readable image; shape (n,)
     "The cluster of each image"
-    given = given_paths(X)
-    found = self.assign(given or X)
+    found = self.assign((given := given_paths(X)) or X)
     return answer_given(given, found.images, found.labels, -1)
 
 @patch
@@ -184,8 +185,7 @@ def transform(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
 )->np.ndarray: # Distances in feature units, float, a row per label of `predict`, NaN if unreadable, shape (n, k)
     "The distance of each image to the centre of each cluster"
-    given = given_paths(X)
-    found = self.assign(given or X)
+    found = self.assign((given := given_paths(X)) or X)
     return answer_given(given, found.images, found.distances, np.nan)
 
 # %% ../nbs/60_pipeline.ipynb #9cee4d26
@@ -246,7 +246,7 @@ def _from_summary(cls:type, path:Path)->ImageClusterer:
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
     return self
 
-# %% ../nbs/60_pipeline.ipynb #7b3070ca
+# %% ../nbs/60_pipeline.ipynb #13a31450
 @patch(cls_method=True)
 def load(cls:ImageClusterer,
     folder:str|Path, # Written by `save`
@@ -257,8 +257,7 @@ def load(cls:ImageClusterer,
     listens = needs_autoencoder(self.features)
     self.model_ = load_autoencoder(folder/'model.safetensors') if listens else None
     self.encoder_ = load_encoder(folder/('encoder.safetensors' if listens else 'model.safetensors'), self.model_)
-    grouped = folder/'clusterer.safetensors'
-    self.grouped_ = load_groups(grouped) if grouped.exists() else None
+    self.grouped_ = load_groups(o) if (o := folder/'clusterer.safetensors').exists() else None
     self.features_ = Features.load(folder/'features.npy', mmap=True)
     clustering = Clustering.load(folder/'clustering.safetensors')
     if len(self.features_)!=len(clustering) or self.features_.X.shape[1]!=clustering.centers.shape[1]:

@@ -71,7 +71,7 @@ class StableK:
         ax.legend(frameon=False, fontsize=8)
         return ax
 
-# %% ../nbs/48_stable_k.ipynb #136bb06a
+# %% ../nbs/48_stable_k.ipynb #2fb118a5
 def pick_stable(
     ks:Sequence[int], # Numbers of clusters, increasing
     agreement:np.ndarray, # Of two samples at each, shape (m,)
@@ -86,9 +86,11 @@ def pick_stable(
     wide = np.concatenate([[-1.], a, [1.]]) # The last k may hide a higher one beyond it: no peak, unless it is the top
     peak = (a>=wide[:-2]) & ((a>=wide[2:]) | (a==top))
     best = int(np.flatnonzero(fine & peak & (a>=top-.1))[-1])
-    near = ks[fine & (a>=top-.1)]
+    low,high = best,best
+    while low>0 and a[low-1]>=.8*top: low -= 1
+    while high<len(a)-1 and a[high+1]>=.8*top: high += 1
     peaks = [i for i in range(best+2, len(a)-1) if fine[i] and a[i]>=.6 and a[i]>=max(a[i-1], a[i+1])]
-    return int(ks[best]),int(near.min()),int(max(near.max(), ks[peaks[0]] if peaks else 0))
+    return int(ks[best]),int(ks[low]),int(max(ks[high], ks[peaks[0]] if peaks else 0))
 
 # %% ../nbs/48_stable_k.ipynb #7a5fe95c
 def stable_k(
