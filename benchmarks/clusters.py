@@ -119,7 +119,7 @@ def main():
         with (HERE/'clusters.csv').open(newline='', encoding='utf-8') as f:
             rows = [*(o for o in csv.DictReader(f) if o['images']!=args.only),*rows]
     with (HERE/'clusters.csv').open('w', newline='', encoding='utf-8') as f:
-        out = csv.DictWriter(f, FIELDS)
+        out = csv.DictWriter(f, FIELDS, extrasaction='ignore')
         out.writeheader()
         out.writerows(rows)
     (HERE/'clusters.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
