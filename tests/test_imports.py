@@ -1,5 +1,5 @@
 "Importing the package changes nothing outside it, and what only reads results starts without torch"
-import subprocess,sys
+import ast,builtins,subprocess,sys
 from configparser import ConfigParser
 from pathlib import Path
 import pytest
@@ -71,3 +71,17 @@ def test_version():
     settings = ConfigParser(delimiters=['='])
     settings.read(ROOT/'settings.ini', encoding='utf-8')
     assert unsupervised_cluster.__version__==settings['DEFAULT']['version']
+
+@pytest.mark.parametrize('path', sorted(LIB.glob('[!_]*.py')), ids=lambda o: o.stem)
+def test_every_name_is_known(path):
+    "A cell that is not exported may import what an exported one uses: the notebook runs, and the module does not"
+    tree = ast.parse(path.read_text('utf-8'))
+    known = {*dir(builtins), '__file__'}
+    for n in ast.walk(tree):
+        if isinstance(n, (ast.Import,ast.ImportFrom)): known |= {(o.asname or o.name).split('.')[0] for o in n.names}
+        elif isinstance(n, (ast.FunctionDef,ast.ClassDef)): known.add(n.name)
+        elif isinstance(n, ast.arg): known.add(n.arg)
+        elif isinstance(n, ast.ExceptHandler) and n.name: known.add(n.name)
+        elif isinstance(n, ast.Name) and not isinstance(n.ctx, ast.Load): known.add(n.id)
+    unknown = sorted({n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id not in known})
+    assert not unknown, f'{path.name} uses {", ".join(unknown)}, which it does not import'

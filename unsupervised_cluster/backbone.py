@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['WEIGHT_FILES', 'build_backbone', 'cached_weights', 'load_weights', 'BackboneEncoder']
 
-# %% ../nbs/37_backbone.ipynb #738646de
+# %% ../nbs/37_backbone.ipynb #cb47765c
 from collections.abc import Callable,Iterable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,9 +19,9 @@ from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.exceptions import NotFittedError
 from torch import Tensor,nn
 from .contrastive import fit_square
-from .contrastive_encoder import check_pixels
 from .core import ClusterError,SavedFileError,argument_error
 from .data import seeded
+from .pixels import check_pixels
 
 # %% ../nbs/37_backbone.ipynb #74c9001f
 def build_backbone(

@@ -5,17 +5,15 @@
 # %% auto #0
 __all__ = ['Clustering']
 
-# %% ../nbs/03_clustering.ipynb #c37b1a6b
-import csv,json
+# %% ../nbs/03_clustering.ipynb #e16b4865
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 import numpy as np
 from fastcore.basics import patch
-from safetensors import SafetensorError,safe_open
-from safetensors.numpy import save_file
-from .core import SavedFileError,argument_error,atomic_path
+from .core import SavedFileError,argument_error,atomic_path,read_arrays,write_arrays
 from .results import ImageTable,html_table
 
 # %% ../nbs/03_clustering.ipynb #621afac4
@@ -110,7 +108,7 @@ def _repr_html_(self:Clustering)->str:
     if lost := (self.labels<0).sum(): rows.append(('none', f'{lost:,}', f'{lost/n:.0%}', ''))
     return html_table(['cluster','images','share','most typical'], rows)
 
-# %% ../nbs/03_clustering.ipynb #adb0e7de
+# %% ../nbs/03_clustering.ipynb #e070ddd6
 @patch
 def save(self:Clustering,
     path:str|Path, # The `.safetensors` file to be written
@@ -118,21 +116,14 @@ def save(self:Clustering,
     "Save labels, distances, centres and images in one file"
     arrays = dict(labels=self.labels.astype(np.int64), distances=self.distances, centers=self.centers)
     if self.agreement is not None: arrays['agreement'] = self.agreement
-    arrays = {k:np.ascontiguousarray(o) for k,o in arrays.items()}
-    head = json.dumps(dict(kind='unsupervised_cluster.Clustering', version=1, images=self.images.to_dict()))
-    with atomic_path(path) as tmp: save_file(arrays, tmp, metadata=dict(json=head))
+    write_arrays(path, 'Clustering', dict(images=self.images.to_dict()), arrays)
 
 @patch(cls_method=True)
 def load(cls:Clustering,
     path:str|Path, # A file written by `Clustering.save`
 )->Clustering: # As it was saved
     "Load what `save` wrote; nothing is unpickled"
-    try:
-        with safe_open(str(path), 'np') as f:
-            d = json.loads(f.metadata()['json'])
-            if d['kind']!='unsupervised_cluster.Clustering':
-                raise SavedFileError(f'{path} holds {d["kind"]}, not a Clustering')
-            a = {k:f.get_tensor(k) for k in f.keys() if k in ('labels','distances','centers','agreement')}
-            return cls(**a, images=ImageTable.from_dict(d['images']))
-    except (OSError, SafetensorError) as e: raise SavedFileError(f'cannot read {path}: {e}') from e
+    head,arrays = read_arrays(path, 'Clustering')
+    arrays = {k:v for k,v in arrays.items() if k in ('labels','distances','centers','agreement')}
+    try: return cls(**arrays, images=ImageTable.from_dict(head['images']))
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is not a saved Clustering: {e}') from e

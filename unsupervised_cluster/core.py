@@ -78,7 +78,7 @@ def read_json(
         raise SavedFileError(f'{path} has version {data.get("version")!r}, this package reads 1: update the package')
     return {k:v for k,v in data.items() if k not in ('kind','version')}
 
-# %% ../nbs/00_core.ipynb #4a749743
+# %% ../nbs/00_core.ipynb #35fe9b9f
 def write_arrays(
     path:str|Path, # The `.safetensors` file to be written
     kind:str, # What it holds, such as 'Encoder'
@@ -102,7 +102,8 @@ def read_arrays(
         raise SavedFileError(f'cannot read {path}: {e}') from e
     found = head.get('kind') if isinstance(head, dict) else None
     if found!=f'unsupervised_cluster.{kind}' or head.get('version')!=1:
-        raise SavedFileError(f'{path} does not hold a {kind} that this version can read (its kind is {found!r})')
+        raise SavedFileError(f'{path} does not hold a {kind}: its kind is {found!r}, so it is not a saved {kind} '
+                             'that this version can read')
     return {k:v for k,v in head.items() if k not in ('kind','version')},arrays
 
 # %% ../nbs/00_core.ipynb #3503f314

@@ -6,7 +6,7 @@
 __all__ = ['ENCODERS', 'FlatBottleneck', 'needs_autoencoder', 'make_encoder', 'Codebooks', 'default_encoder', 'usual_size',
            'encode_images', 'save_encoder', 'load_encoder']
 
-# %% ../nbs/39_encoders.ipynb #34337765
+# %% ../nbs/39_encoders.ipynb #6cdaf4dd
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -22,9 +22,10 @@ from .gradients import GradientEncoder
 from .latent import FisherBottleneck,LatentMaps,PooledEncoder
 from .pixels import PixelStore
 from .results import Features,ImageTable
+from .whitening import ArrayState
 
-# %% ../nbs/39_encoders.ipynb #9f901f75
-class FlatBottleneck(LatentMaps, TransformerMixin, BaseEstimator):
+# %% ../nbs/39_encoders.ipynb #b572c096
+class FlatBottleneck(LatentMaps, ArrayState, TransformerMixin, BaseEstimator):
     "From images to the flattened output of a trained autoencoder's bottleneck; learns nothing more"
     layer = None
     def __init__(self,
@@ -42,20 +43,8 @@ class FlatBottleneck(LatentMaps, TransformerMixin, BaseEstimator):
         pixels:np.ndarray, # Images, uint8 from 0 to 255, shape (n, h, w, 3)
     )->np.ndarray: # Float32, shape (n, channels*height*width)
         "The bottleneck of each image, through the hook"
-        if self.model is None: raise argument_error('model', None, 'a trained model', 'call `attach(model)` first')
-        rows,self.shape_ = encode_pixels(self.model, pixels, bs=self.bs, progress=self.progress)
+        rows,self.shape_ = encode_pixels(self.attached, pixels, bs=self.bs, progress=self.progress)
         return rows
-
-    def state_dict(self)->dict[str,np.ndarray]: # Empty
-        "What was learned: nothing"
-        return {}
-
-    def load_state_dict(self,
-        state:dict[str,np.ndarray], # Empty
-    )->'FlatBottleneck': # Itself
-        "Nothing to take over"
-        if state: raise SavedFileError(f'the state has {", ".join(state)}, wanted nothing')
-        return self
 
 # %% ../nbs/39_encoders.ipynb #a20eb605
 #: Encoders by name; the first is the one for photos
@@ -177,25 +166,28 @@ def usual_size(
     if most==224: return most
     return max(8, min(most, 4*round(float(np.median(images.sizes.max(1)))/4)))
 
-# %% ../nbs/39_encoders.ipynb #724dce41
+# %% ../nbs/39_encoders.ipynb #d0b072ae
+def _name_of(encoder:BaseEstimator)->str|None:
+    "The name that an encoder is saved under"
+    return next((k for k,v in dict(ENCODERS, codebooks=Codebooks).items() if v is type(encoder)), None)
+
 def encode_images(
     encoder:BaseEstimator, # Fitted
     store:PixelStore, # The images
     kind:str='', # What the numbers are called; '' for the encoder's name
 )->Features: # One row per image, in the order of `store.images`
     "The features of images by an encoder"
-    X,names = encoder.transform(store.pixels),{v:k for k,v in ENCODERS.items()}
-    name = getattr(encoder, 'name', None) or names.get(type(encoder), type(encoder).__name__)
+    X = encoder.transform(store.pixels)
+    name = encoder.name if isinstance(encoder, Codebooks) else _name_of(encoder) or type(encoder).__name__
     return Features(X, store.images, kind or name, tuple(getattr(encoder, 'shape_', ())))
 
-# %% ../nbs/39_encoders.ipynb #c8a7aa1a
+# %% ../nbs/39_encoders.ipynb #64876d52
 def save_encoder(
     encoder:BaseEstimator, # Fitted, one of `ENCODERS`
     path:str|Path, # The `.safetensors` file to be written
 ):
     "Save an encoder without pickles"
-    name = next((k for k,v in ENCODERS.items() if v is type(encoder)), None)
-    if type(encoder) is Codebooks: name = 'codebooks'
+    name = _name_of(encoder)
     if name is None: raise argument_error('encoder', type(encoder).__name__, f'one of {", ".join(ENCODERS)}')
     write_arrays(path, 'Encoder', dict(name=name, arguments=encoder.get_params(deep=False)), encoder.state_dict())
 

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['encode_pixels', 'extract_features']
 
-# %% ../nbs/30_features.ipynb #a72c4be4
+# %% ../nbs/30_features.ipynb #d4054c97
 from collections.abc import Callable,Iterable,Sequence
 from pathlib import Path
 import numpy as np
@@ -13,12 +13,12 @@ import torch
 from fastai.learner import Learner
 from torch import nn
 from .core import argument_error
-from .data import split_rows
+from .data import float_batch,split_rows
 from .hooks import BottleneckHook
 from .pixels import PixelStore,decode_images
 from .results import Features,ImageTable
 
-# %% ../nbs/30_features.ipynb #9a627a95
+# %% ../nbs/30_features.ipynb #07818108
 def encode_pixels(
     model:nn.Module, # An autoencoder, or any model where `layer` is given
     pixels:np.ndarray, # Images, uint8 from 0 to 255, shape (n, h, w, 3)
@@ -34,7 +34,7 @@ def encode_pixels(
     try:
         with torch.no_grad(), BottleneckHook(model, layer) as hook:
             for i in progress(starts, total=len(starts)) if progress else starts:
-                run(torch.as_tensor(np.asarray(pixels[i:i+bs]), device=device).permute(0,3,1,2).float()/255)
+                run(float_batch(pixels[i:i+bs], device))
                 if X is None: X = np.empty((len(pixels), hook.features.shape[1]), np.float32)
                 X[i:i+bs] = hook.features.cpu().numpy()
             return X,tuple(hook.stored.shape[1:])

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LatentMaps', 'PooledEncoder', 'FisherBottleneck']
 
-# %% ../nbs/34_latent.ipynb #b789bccd
+# %% ../nbs/34_latent.ipynb #a5ad3084
 from typing import Any
 import numpy as np
 import torch
@@ -16,10 +16,11 @@ from sklearn.utils.validation import check_is_fitted
 from torch import nn
 from .core import argument_error
 from .features import encode_pixels
-from .fisher import FisherEncoder,check_pixels
+from .fisher import FisherEncoder
+from .pixels import check_pixels
 from .whitening import ArrayState
 
-# %% ../nbs/34_latent.ipynb #b7ec56f9
+# %% ../nbs/34_latent.ipynb #cf3bdd90
 class LatentMaps:
     "For encoders that listen to the layer `layer` of a trained model, which `attach` gives them"
     model,progress = None,None # Not parameters: neither can be written to a file of parameters
@@ -34,13 +35,18 @@ class LatentMaps:
         self.model = model
         return self
 
+    @property
+    def attached(self)->nn.Module:
+        "The model; an error where there is none"
+        if self.model is None: raise argument_error('model', None, 'a trained model', 'call `attach(model)` first')
+        return self.model
+
     def maps(self,
         pixels:np.ndarray, # A batch of images, uint8, shape (n, h, w, 3)
     )->np.ndarray: # What the layer gives out, float32, shape (n, channels, height, width)
         "Run the model on a batch; a layer without height and width gives maps of one place"
-        if self.model is None: raise argument_error('model', None, 'a trained model', 'call `attach(model)` first')
-        layer = None if self.layer is None else self.model.get_submodule(self.layer)
-        rows,shape = encode_pixels(self.model, pixels, layer, bs=len(pixels))
+        layer = None if self.layer is None else self.attached.get_submodule(self.layer)
+        rows,shape = encode_pixels(self.attached, pixels, layer, bs=len(pixels))
         if len(shape) not in (1,3):
             raise argument_error('layer', self.layer, 'a layer with an output of shape (n, c, h, w) or (n, c)')
         return rows.reshape(len(rows), *shape) if len(shape)==3 else rows[:,:,None,None]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['autoencoder_learner', 'fit_autoencoder', 'reconstruct']
 
-# %% ../nbs/27_learner.ipynb #491227d9
+# %% ../nbs/27_learner.ipynb #4fd97e34
 from collections.abc import Callable
 from pathlib import Path
 import numpy as np
@@ -21,7 +21,7 @@ from fastcore.foundation import L
 from torch import Tensor,nn
 from .callbacks import EarlyStop,EpochOrder,KeepBest,KeepHistory
 from .core import argument_error
-from .data import seeded
+from .data import float_batch,seeded
 from .history import History,stale_epochs
 from .losses import get_loss
 from .models import ConvAutoencoder
@@ -81,14 +81,14 @@ def fit_autoencoder(
     with seeded(learn.dls.seed): learn.fit(epochs-done, lr, cbs=cbs)
     return learn.history
 
-# %% ../nbs/27_learner.ipynb #7a721057
+# %% ../nbs/27_learner.ipynb #3dd44e27
 def reconstruct(
     model:nn.Module, # An autoencoder
     pixels:np.ndarray, # Images, uint8 from 0 to 255, shape (n, h, w, 3): rows of a `PixelStore`
 )->Tensor: # Reconstructions, float in [0, 1], shape (n, h, w, 3), on the CPU
     "What the autoencoder makes of some images, as arrays to draw"
     device,was_training = next(model.parameters()).device,model.training
-    x = torch.as_tensor(pixels, device=device).permute(0,3,1,2).float()/255
+    x = float_batch(pixels, device)
     try:
         with torch.no_grad(): return model.eval()(x).permute(0,2,3,1).cpu()
     finally: model.train(was_training)

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ProbeLoss', 'suggest_rate', 'RateTest', 'find_rate']
 
-# %% ../nbs/29_rates.ipynb #de30825b
+# %% ../nbs/29_rates.ipynb #8f1ba9e8
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from fastai.callback.progress import ProgressCallback # patches `no_bar` into Le
 from fastai.learner import Learner
 from matplotlib.axes import Axes
 from .core import ClusterError,argument_error
-from .data import seeded
+from .data import float_batch,seeded
 
 # %% ../nbs/29_rates.ipynb #09ffa3d9
 class ProbeLoss(Callback):
@@ -77,7 +77,7 @@ class RateTest:
         ax.legend(frameon=False)
         return ax
 
-# %% ../nbs/29_rates.ipynb #de9a6472
+# %% ../nbs/29_rates.ipynb #0ce7157b
 def find_rate(
     learn:Learner, # From `autoencoder_learner`; its weights are put back afterwards
     start:float=1e-6, # First rate, above 0
@@ -90,7 +90,7 @@ def find_rate(
     if n_batches<10: raise argument_error('n_batches', n_batches, '10 or more')
     store,rows = learn.dls.store,np.asarray(learn.dls.splits[0])
     rows = rows[np.linspace(0, len(rows)-1, min(n_probe, len(rows))).astype(int)]
-    x = torch.as_tensor(store.pixels[rows], device=learn.dls.device).permute(0,3,1,2).float()/255
+    x = float_batch(store.pixels[rows], learn.dls.device)
     probe,path,weights = ProbeLoss(x),learn.path,{k:o.clone() for k,o in learn.model.state_dict().items()}
     with tempfile.TemporaryDirectory() as tmp, seeded(learn.dls.seed), learn.no_bar(), learn.added_cbs([probe]):
         try:

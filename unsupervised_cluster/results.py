@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['BrokenFile', 'html_table', 'ImageTable', 'Features']
 
-# %% ../nbs/01_results.ipynb #58955324
+# %% ../nbs/01_results.ipynb #864617cc
 from collections.abc import Iterator,Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any,NamedTuple
 import numpy as np
 from fastcore.basics import patch
-from .core import SavedFileError,argument_error,atomic_path,read_json,write_json
+from .core import ArgumentError,SavedFileError,argument_error,atomic_path,read_json,write_json
 
 # %% ../nbs/01_results.ipynb #ea6e0cf7
 class BrokenFile(NamedTuple):

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from .core import SavedFileError,argument_error
 
-# %% ../nbs/31_whitening.ipynb #c0504057
+# %% ../nbs/31_whitening.ipynb #3548e367
 class ArrayState:
     "Saving for estimators whose learned attributes are arrays; `_shapes` has their names and the names of their sizes"
     _shapes:dict[str,str] = {}
@@ -28,7 +28,8 @@ class ArrayState:
     )->'ArrayState': # Itself
         "Take over what another one learned"
         if set(state)!=set(self._shapes):
-            raise SavedFileError(f'the state has {", ".join(sorted(state))}, wanted {", ".join(self._shapes)}')
+            wanted = ', '.join(self._shapes) or 'nothing'
+            raise SavedFileError(f'the state has {", ".join(sorted(state))}, wanted {wanted}')
         sizes = {}
         for name,dims in self._shapes.items():
             came = np.shape(state[name])
