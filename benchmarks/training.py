@@ -1,6 +1,6 @@
 """What is each change to the training worth? One row per recipe: the same photos, split, seed and number of epochs.
-Seconds are the processor's, of training alone; `mse_same_seconds` is the error within
-those of the method's own recipe and a twentieth more.
+Seconds are the processor's, of training alone; the last two columns are the scores within those of the method's own
+recipe and a twentieth more.
 
     python benchmarks/training.py                 # 300 sample photos at 64 pixels, 15 epochs
     python benchmarks/training.py --photos DIR    # your own
@@ -21,7 +21,7 @@ from fastai.callback.core import Callback
 from unsupervised_cluster.all import *
 
 HERE = Path(__file__).resolve().parent
-FIELDS = ['group','recipe','weights','rate','epochs','seconds','mse','ssim','checkerboard','mse_same_seconds']
+FIELDS = ['group','recipe','weights','rate','epochs','seconds','mse','ssim','checkerboard','mse_same_seconds','ssim_same_seconds']
 DEEP = dict(widths=(32,64,128,16), depth=3)
 BATCH = 10
 DRAWN = ('nearest, mse, adam 0.001','transposed','pixelshuffle','ssim','mse+ssim','perceptual, own autoencoder','rmsprop',
@@ -60,14 +60,14 @@ def scores(model, pixels):
     return float((e**2).mean()),float(np.mean(ssim)),float((board**2).mean()/4/(e**2).mean())
 
 class Watch(Callback):
-    "The mean squared error on the validation images and the processor seconds of training after each epoch"
+    "The scores on the validation images and the processor seconds of training after each epoch"
     order = KeepHistory.order+5
-    def __init__(self): self.errors,self.seconds,self.lap = [],[],0.
+    def __init__(self): self.scores,self.seconds,self.lap = [],[],0.
     def before_train(self): self.start = time.process_time()
     def after_train(self): self.lap += time.process_time()-self.start
     def after_epoch(self):
         self.seconds.append(self.lap)
-        self.errors.append(scores(self.model, self.dls.store.pixels[self.dls.splits[1]])[0])
+        self.scores.append(scores(self.model, self.dls.store.pixels[self.dls.splits[1]]))
 
 def run(store, epochs, seed=42, bs=BATCH, residual=False, learner_args={}, fit_args={}, **model_args):
     "A Learner after training by one recipe, with its `watch`"
@@ -82,9 +82,10 @@ def run(store, epochs, seed=42, bs=BATCH, residual=False, learner_args={}, fit_a
     return learn
 
 def at_seconds(watch, budget):
-    "The last validation error, mse, within the budget of seconds; '' if not one epoch fits"
+    "The last mse and ssim within the budget of seconds; '' if not one epoch fits"
     done = int((np.array(watch.seconds)<=budget).sum())
-    return f'{watch.errors[done-1]:.5f}' if done else ''
+    mse,ssim,_ = watch.scores[done-1]
+    return dict(mse_same_seconds=f'{mse:.5f}' if done else '', ssim_same_seconds=f'{ssim:.3f}' if done else '')
 
 def compare(store, epochs, only=None):
     "The rows of the table, and the reconstructions by recipe; of the group `only`, if one is given"
@@ -94,11 +95,11 @@ def compare(store, epochs, only=None):
     for group,name,model_args,learner_args,fit_args in recipes(autoencoder_perceptual(earlier.model)):
         if only not in (None,group): continue
         learn = run(store, epochs, learner_args=learner_args, fit_args=fit_args, **model_args)
-        mse,ssim,board = scores(learn.model, valid)
+        mse,ssim,board = learn.watch.scores[-1]
         n = sum(o.numel() for o in learn.model.parameters())
         rows.append(dict(group=group, recipe=name, weights=n, rate=f'{learn.lr:.2g}', epochs=len(learn.history),
             seconds=f'{learn.watch.seconds[-1]:.1f}', mse=f'{mse:.5f}', ssim=f'{ssim:.3f}',
-            checkerboard=f'{board:.3f}', mse_same_seconds=at_seconds(learn.watch, budget)))
+            checkerboard=f'{board:.3f}', **at_seconds(learn.watch, budget)))
         if name in DRAWN: drawn[name] = reconstruct(learn.model, valid[:6]).numpy()
         print(*(f'{k} {v}' for k,v in list(rows[-1].items())[1:]), sep='  ', flush=True)
     return rows,drawn
