@@ -14,7 +14,7 @@ from .core import ClusterError,argument_error,keep_freed_memory,print_progress
 from .clustering import Clustering
 from .runs import check_run_folder
 
-# %% ../nbs/62_cli.ipynb #b60fc5d2
+# %% ../nbs/62_cli.ipynb #ce5ed4f3
 #: Values of `--features`: the names of `ENCODERS`, which are not imported before there is work
 FEATURES = ('gradients','bottleneck','pooled','fisher','contrastive','backbone')
 
@@ -31,8 +31,9 @@ def build_parser()->argparse.ArgumentParser: # Its arguments are those of `Image
     p.add_argument('--k', type=int, metavar='K', help='number of clusters (default: one that suits the images)')
     p.add_argument('--features', default='gradients', choices=FEATURES,
                    help='what to cluster by: %(choices)s (%(default)s)', metavar='F')
-    p.add_argument('--epochs', type=int, default=50, metavar='E',
-                   help='epochs at most, for features that need an autoencoder (%(default)s)')
+    p.add_argument('--recipe', default='fast', choices=('fast','classic'),
+                   help='how to train an autoencoder: fast, or classic as first described (%(default)s)')
+    p.add_argument('--epochs', type=int, metavar='E', help="epochs of an autoencoder at most (default: the recipe's)")
     p.add_argument('--seed', type=int, default=42, metavar='S',
                    help='of all that is random: same seed, same clusters (%(default)s)')
     more = p.add_argument_group('more')
@@ -42,10 +43,10 @@ def build_parser()->argparse.ArgumentParser: # Its arguments are those of `Image
                       help='height and width to bring images to (default: what suits the features)')
     more.add_argument('--resize', default='squish', choices=('squish','crop','pad'),
                       help='how to get to that size (%(default)s)')
-    more.add_argument('--patience', type=int, default=5, metavar='E',
-                      help='stop after E epochs without progress (%(default)s)')
-    more.add_argument('--lr', type=float, default=1e-3, metavar='LR', help='learning rate (%(default)s)')
-    more.add_argument('--bs', type=int, default=20, metavar='N', help='images in a batch (%(default)s)')
+    more.add_argument('--patience', type=int, metavar='E',
+                      help="stop after E epochs without progress (default: the recipe's)")
+    more.add_argument('--lr', type=float, metavar='LR', help="learning rate (default: the recipe's)")
+    more.add_argument('--bs', type=int, metavar='N', help="images in a batch (default: the recipe's)")
     more.add_argument('--max-k', type=int, default=14, metavar='K',
                       help='largest number of clusters to try (%(default)s)')
     more.add_argument('--subset', default='all', choices=('all','valid'),
@@ -67,7 +68,7 @@ def choose_folders(
                              'the next run would take its pictures for images')
     return folder,out
 
-# %% ../nbs/62_cli.ipynb #59e4d870
+# %% ../nbs/62_cli.ipynb #0c13d9f4
 def run(
     args:argparse.Namespace, # From `build_parser`
 )->Clustering: # What was found; it is saved in the run folder
@@ -82,7 +83,8 @@ def run(
     keep_freed_memory()
     from unsupervised_cluster.pipeline import ImageClusterer
     clusterer = ImageClusterer(n_clusters=args.k, features=args.features, clusterer=args.clusterer, size=args.size,
-        method=args.resize, subset=args.subset, epochs=args.epochs, patience=args.patience, lr=args.lr, bs=args.bs,
+        method=args.resize, subset=args.subset, recipe=args.recipe,
+        epochs=args.epochs, patience=args.patience, lr=args.lr, bs=args.bs,
         max_k=args.max_k, seed=args.seed, verbose=int(not args.quiet))
     clusterer.fit(images).save(out)
     print(result_text(clusterer.clustering_, out))

@@ -24,12 +24,12 @@ from .pixels import PixelStore
 from .results import Features,ImageTable
 from .whitening import ArrayState
 
-# %% ../nbs/39_encoders.ipynb #b572c096
+# %% ../nbs/39_encoders.ipynb #c86b46c6
 class FlatBottleneck(LatentMaps, ArrayState, TransformerMixin, BaseEstimator):
     "From images to the flattened output of a trained autoencoder's bottleneck; learns nothing more"
     layer = None
     def __init__(self,
-        bs:int=64, # Images in a batch
+        bs:int=16, # Images in a batch
     ): self.bs = bs
 
     def fit(self,

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['encode_pixels', 'extract_features']
 
-# %% ../nbs/30_features.ipynb #d4054c97
+# %% ../nbs/30_features.ipynb #c0451b17
 from collections.abc import Callable,Iterable,Sequence
 from pathlib import Path
 import numpy as np
@@ -15,16 +15,18 @@ from torch import nn
 from .core import argument_error
 from .data import float_batch,split_rows
 from .hooks import BottleneckHook
+from .models import in_precision
 from .pixels import PixelStore,decode_images
 from .results import Features,ImageTable
 
-# %% ../nbs/30_features.ipynb #07818108
+# %% ../nbs/30_features.ipynb #c6b8abd9
 def encode_pixels(
     model:nn.Module, # An autoencoder, or any model where `layer` is given
     pixels:np.ndarray, # Images, uint8 from 0 to 255, shape (n, h, w, 3)
     layer:nn.Module|None=None, # Sub-module to listen to; None for `model.bottleneck`
-    bs:int=64, # Images in a batch
+    bs:int=16, # Images in a batch
     progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of batches)`
+    precision:str='full', # What to compute in: 'full', 'bf16', or 'auto' for what pays on the device
 )->tuple[np.ndarray,tuple[int,...]]: # Rows, float32, shape (n, d), and the shape of one before it was flattened
     "What `layer` gives out for each image, flattened; the model's mode is put back afterwards"
     if not isinstance(bs, (int,np.integer)) or bs<1: raise argument_error('bs', bs, 'a whole number, 1 or more')
@@ -32,22 +34,23 @@ def encode_pixels(
     device,was_training,X,starts = next(model.parameters()).device,model.training,None,range(0, len(pixels), bs)
     model.eval()
     try:
-        with torch.no_grad(), BottleneckHook(model, layer) as hook:
+        with torch.no_grad(), BottleneckHook(model, layer) as hook, in_precision(precision, device):
             for i in progress(starts, total=len(starts)) if progress else starts:
                 run(float_batch(pixels[i:i+bs], device))
                 if X is None: X = np.empty((len(pixels), hook.features.shape[1]), np.float32)
-                X[i:i+bs] = hook.features.cpu().numpy()
+                X[i:i+bs] = hook.features.float().cpu().numpy()
             return X,tuple(hook.stored.shape[1:])
     finally: model.train(was_training)
 
-# %% ../nbs/30_features.ipynb #2334df78
+# %% ../nbs/30_features.ipynb #23b46284
 def extract_features(
     learn:Learner, # From `autoencoder_learner`
     images:PixelStore|ImageTable|str|Path|Sequence[str|Path]|None=None, # Other images; None for the Learner's own
     subset:str='all', # Which of the Learner's own: 'all', 'train' or 'valid'
     layer:nn.Module|None=None, # Sub-module to listen to; None for the model's `bottleneck`
-    bs:int=64, # Images in a batch
+    bs:int=16, # Images in a batch
     progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of batches)`
+    precision:str='full', # What to compute in: 'full', 'bf16', or 'auto' for what pays on the device
 )->Features: # One row per image, in the order of the images
     "The bottleneck of each image, through the hook, flattened"
     store = learn.dls.store
@@ -56,5 +59,5 @@ def extract_features(
     pixels,table = store.pixels,store.images
     if images is None and len(rows := split_rows(learn.dls, subset))<len(table):
         pixels,table = pixels[rows],table.take(rows)
-    X,shape = encode_pixels(learn.model, pixels, layer, bs, progress)
+    X,shape = encode_pixels(learn.model, pixels, layer, bs, progress, precision)
     return Features(X, table, 'bottleneck' if layer is None else 'layer', shape)

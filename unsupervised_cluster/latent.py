@@ -51,14 +51,14 @@ class LatentMaps:
             raise argument_error('layer', self.layer, 'a layer with an output of shape (n, c, h, w) or (n, c)')
         return rows.reshape(len(rows), *shape) if len(shape)==3 else rows[:,:,None,None]
 
-# %% ../nbs/34_latent.ipynb #33070635
+# %% ../nbs/34_latent.ipynb #1b863647
 class PooledEncoder(LatentMaps, ArrayState, TransformerMixin, BaseEstimator):
     "From images to the mean of each channel of a layer in each cell of a grid, standardized"
     _shapes = dict(mean_='d', scale_='d')
     def __init__(self,
         grid:int=7, # Cells per side, 1 or more; fewer where the layer has fewer places
         layer:str|None=None, # Name of the sub-module to listen to; None for the model's bottleneck
-        bs:int=64, # Images in a batch
+        bs:int=16, # Images in a batch
     ): self.grid,self.layer,self.bs = grid,layer,bs
 
     def _cells(self, pixels:np.ndarray)->np.ndarray:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ImageClusterer']
 
-# %% ../nbs/60_pipeline.ipynb #fe6ff29a
+# %% ../nbs/60_pipeline.ipynb #9928aaf3
 import warnings
 from collections.abc import Callable,Sequence
 from datetime import datetime,timezone
@@ -19,14 +19,13 @@ from .choose_k import KChoice,KSweep
 from .cluster import check_k
 from .clustering import Clustering
 from .core import NoImagesError,SavedFileError,argument_error,print_progress,read_json,write_json
-from .data import autoencoder_dls,seeded_splitter
+from .data import seeded_splitter
 from .encoders import default_encoder,encode_images,load_encoder,needs_autoencoder
 from .encoders import save_encoder,usual_size
 from .group import assign_groups,choose_groups,group_features,load_groups,save_groups
 from .history import History,history_dict,history_from
 from .images import answer_given,as_table,given_paths
-from .learner import autoencoder_learner,fit_autoencoder
-from .models import ConvAutoencoder
+from .learner import get_recipe,train_autoencoder
 from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .plots import plot_losses,plot_montage,plot_scree,save_pictures
@@ -35,7 +34,7 @@ from .runs import run_folder,versions
 from .saving import load_autoencoder,save_autoencoder
 from .stable_k import StableK
 
-# %% ../nbs/60_pipeline.ipynb #2b3d419f
+# %% ../nbs/60_pipeline.ipynb #8c7f49c9
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
     """Cluster a folder of images by what they show, or by the bottleneck of an autoencoder that is trained on them.
 
@@ -50,10 +49,11 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         method:str='squish', # How: 'squish', 'crop' or 'pad'
         valid_pct:float=0.3, # Part of the images that validates a training, between 0 and 1
         subset:str='all', # Images that are clustered: 'all', or 'valid' as first described; every image gets a label
-        epochs:int=50, # Epochs of an autoencoder at most
-        patience:int|None=5, # Stop after so many epochs without a lower validation error; None for never
-        lr:float=1e-3, # Learning rate of an autoencoder, above 0
-        bs:int=20, # Images in a batch of an autoencoder
+        recipe:str='fast', # How to train an autoencoder: 'fast', or 'classic' for the method as first described
+        epochs:int|None=None, # Epochs at most; None for the recipe's, as for the three below
+        patience:int|None=None, # Stop after so many epochs without a lower validation error
+        lr:float|None=None, # Learning rate, above 0
+        bs:int|None=None, # Images in a batch
         max_k:int=14, # Largest number of clusters that is tried
         n_init:int=25, # Starts of the final K-means
         max_iter:int=600, # Steps of each start at most
@@ -61,8 +61,9 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         verbose:int=1, # 1 to print what happens, 0 for silence
     ):
         self.n_clusters,self.features,self.clusterer,self.size = n_clusters,features,clusterer,size
-        self.method,self.valid_pct,self.subset,self.epochs,self.patience = method,valid_pct,subset,epochs,patience
-        self.lr,self.bs,self.max_k,self.n_init,self.max_iter = lr,bs,max_k,n_init,max_iter
+        self.method,self.valid_pct,self.subset,self.recipe = method,valid_pct,subset,recipe
+        self.epochs,self.patience,self.lr,self.bs = epochs,patience,lr,bs
+        self.max_k,self.n_init,self.max_iter = max_k,n_init,max_iter
         self.seed,self.verbose = seed,verbose
 
     def _say(self, text:str):
@@ -73,15 +74,15 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         "A progress that prints lines, if wanted"
         return print_progress(what) if self.verbose else None
 
-# %% ../nbs/60_pipeline.ipynb #2f5ab2d3
+# %% ../nbs/60_pipeline.ipynb #7f100a26
 @patch
 def _check(self:ImageClusterer):
     "Raise an error for arguments that cannot be used"
     for name,known in (('clusterer', ('auto','consensus','kmeans')), ('subset', ('all','valid'))):
         if (o := getattr(self, name)) not in known: raise argument_error(name, o, ' or '.join(known))
-    for name in ('max_k','epochs'):
-        if not isinstance(o := getattr(self, name), (int,np.integer)) or o<1:
-            raise argument_error(name, o, 'a whole number, 1 or more')
+    self.recipe_ = get_recipe(self.recipe, epochs=self.epochs, patience=self.patience, lr=self.lr, bs=self.bs)
+    for name,o in (('max_k', self.max_k), ('epochs', self.recipe_['epochs'])):
+        if not isinstance(o, (int,np.integer)) or o<1: raise argument_error(name, o, 'a whole number, 1 or more')
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
@@ -115,22 +116,20 @@ def _seen(self:ImageClusterer, table:ImageTable)->np.ndarray:
     if self.subset=='all': return np.arange(len(table))
     return np.array(seeded_splitter(self.valid_pct, self.seed)(table.paths)[1])
 
-# %% ../nbs/60_pipeline.ipynb #e4b991fa
+# %% ../nbs/60_pipeline.ipynb #831a4111
 @patch
 def _train(self:ImageClusterer, store:PixelStore):
     "Train the autoencoder on the images"
-    dls = autoencoder_dls(store, valid_pct=self.valid_pct, seed=self.seed, bs=self.bs)
-    learn = autoencoder_learner(dls, ConvAutoencoder(seed=self.seed), lr=self.lr)
-    self._say('training on {:,} images, validating with {:,}'.format(*map(len, dls.splits)))
-    cbs = [PrintEpochs(self.epochs)] if self.verbose else None
-    with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, self.epochs, patience=self.patience, cbs=cbs)
-    self.model_,self.history_ = learn.model,learn.history
-    if len(self.history_)<self.epochs: self._say(f'no lower validation error for {self.patience} epochs: stopped')
+    splits,epochs = seeded_splitter(self.valid_pct, self.seed)(store.images.paths),self.recipe_['epochs']
+    self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
+    cbs = [PrintEpochs(epochs)] if self.verbose else None
+    learn = train_autoencoder(store, self.recipe, self.valid_pct, self.seed, cbs, **self.recipe_)
+    self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
 def _encode(self:ImageClusterer, store:PixelStore):
     "Fit the encoder and take the features of all images"
-    self.model_,self.history_ = None,History()
+    self.model_,self.history_,self.precision_ = None,History(),None
     if needs_autoencoder(self.features): self._train(store)
     encoder = default_encoder(self.features, self.model_, self.seed)
     encoder.progress,self.encoder_ = self._progress('encoding'),encoder
@@ -214,7 +213,7 @@ def _draws(self:ImageClusterer)->dict[str,Callable]:
     if self.stable_ is not None: draws['agreement'] = self.stable_.plot
     return draws
 
-# %% ../nbs/60_pipeline.ipynb #f033b11e
+# %% ../nbs/60_pipeline.ipynb #a93e79ed
 @patch
 def summary(self:ImageClusterer)->dict: # What JSON can hold
     "What `run.json` says: arguments, versions, counts, training, choice of k, sizes"
@@ -223,14 +222,14 @@ def summary(self:ImageClusterer)->dict: # What JSON can hold
         made=datetime.now(timezone.utc).isoformat(timespec='seconds'), versions=versions(), arguments=self.get_params(),
         size=self.size_, clusterer=self.kind_, images=len(c), set_aside=len(c.images.broken),
         device=None if self.model_ is None else str(next(self.model_.parameters()).device),
-        training=history_dict(self.history_), epochs=len(self.history_),
+        training=history_dict(self.history_), epochs=len(self.history_), recipe=self.recipe_, precision=self.precision_,
         validation_error=self.history_.valid_loss[-1] if len(self.history_) else None,
         k=choice.k, reason=choice.reason, k_low=choice.low, k_high=choice.high, elbow=sweep.elbow, ks=list(sweep.ks),
         inertia=sweep.inertia.tolist(), sweep_labels=sweep.labels.tolist(), sizes=c.sizes.tolist(),
         stable=None if stable is None else [getattr(o, 'tolist', lambda o=o: o)() for o in vars(stable).values()],
         given=None if self.given_ is None else [str(o) for o in self.given_])
 
-# %% ../nbs/60_pipeline.ipynb #62ba908a
+# %% ../nbs/60_pipeline.ipynb #701e7146
 def _from_summary(cls:type, path:Path)->ImageClusterer:
     "A clusterer with what `run.json` says of it"
     d = read_json(path, 'Run')
@@ -240,6 +239,7 @@ def _from_summary(cls:type, path:Path)->ImageClusterer:
         sweep = KSweep(tuple(d['ks']), np.array(d['inertia']), np.array(d['sweep_labels']))
         self.choice_ = KChoice(d['k'], d['reason'], sweep, d['k_low'], d['k_high'])
         self.history_,self.size_,self.kind_ = history_from(d['training']),d['size'],d['clusterer']
+        self.recipe_,self.precision_ = d['recipe'],d['precision']
         ks,a,ref,*more = d['stable'] or (None,)*3
         self.stable_ = None if ks is None else StableK(tuple(ks), np.array(a), np.array(ref), *more)
         needs_autoencoder(self.features) # Raises an error for an unknown name
