@@ -6,11 +6,14 @@
     python benchmarks/clusters.py --small          # a minute, to see that it runs; writes nothing
 
 The kinds are for the scores only: nothing sees them before. The right number of clusters is given; the number that would
-have been found is in the table beside it. Other tools run with their usual settings where they are installed: clustpy.
+have been found is in the table beside it. Other tools run with their usual settings where they are installed: ClustPy's
+DEC on the pixels, clustimage on the files. `seconds` are the processor's, of one run.
 It writes clusters.csv and clusters.txt (machine and date) beside itself.
 """
-import argparse, csv, gzip, platform, tempfile, time
+import argparse, csv, gzip, importlib, logging, platform, tempfile, time
+from contextlib import redirect_stderr, redirect_stdout
 from datetime import date
+from io import StringIO
 from pathlib import Path
 import numpy as np
 import torch
@@ -54,20 +57,32 @@ def sets(args, tmp):
         x,y = (idx(next(Path(args.mnist).glob(f'*{o}*'))) for o in ('images','labels'))
         yield 'MNIST', as_pictures(x, tmp/'mnist'), y, dict(gradients={}, contrastive=dict(features='contrastive'))
 
-def plain(pixels, k, seed):
+def plain(images, pixels, k, seed):
     "K-means on the pixels"
     return KMeans(k, n_init=3, random_state=seed).fit_predict(pixels.reshape(len(pixels), -1)/np.float32(255))
 
-def deep(pixels, k, seed):
+def clustpy_dec(images, pixels, k, seed):
     "ClustPy's deep embedded clustering (DEC) with its usual settings"
     from clustpy.deep import DEC
     return DEC(k, random_state=seed).fit(pixels.reshape(len(pixels), -1)/np.float32(255)).labels_
 
+def clustimage_default(images, pixels, k, seed):
+    "clustimage with its usual settings, but for the number of clusters; it has no seed"
+    from clustimage import Clustimage
+    logging.disable()
+    names = [str(o) for o in images.paths]
+    found = Clustimage(verbose='silent').fit_transform(names, min_clust=k, max_clust=k+1)
+    order = {o:i for i,o in enumerate(found['pathnames'])}
+    return np.array([found['labels'][order[o]] for o in names])
+
 def others():
     "Names of other ways to cluster, as far as they are installed"
-    try: import clustpy.deep
-    except ImportError: return dict(pixels=plain)
-    return dict(pixels=plain, clustpy=deep)
+    found = dict(pixels=plain)
+    for package,module,way in (('ClustPy DEC','clustpy.deep',clustpy_dec), ('clustimage','clustimage',clustimage_default)):
+        try: importlib.import_module(module)
+        except ImportError: print(f'{package} is not installed: left out', flush=True)
+        else: found[package] = way
+    return found
 
 def row(name, way, kinds, runs, stable, seconds):
     "A row of the table"
@@ -84,25 +99,25 @@ def measure(name, images, kinds, ways, seeds):
     images,kinds = images.take(mix),kinds[mix]
     for way,kwargs in ways.items():
         runs,seconds,stable = [],[],None
-        for seed in seeds if way=='gradients' and len(images)<5000 else seeds[:2]:
-            start = time.perf_counter()
+        for seed in seeds[:3] if way=='contrastive' else seeds:
+            start = time.process_time()
             found = ImageClusterer(n_clusters=k, seed=seed, verbose=0, **kwargs).fit(images)
-            seconds.append(time.perf_counter()-start)
+            seconds.append(time.process_time()-start)
             runs.append(found.labels_)
             if stable is None: stable = choose_groups(found.features_, found.kind_, seed=seed)[0]
         yield row(name, way, kinds, runs, stable, seconds)
     pixels = decode_images(images, min(64, usual_size('gradients', images))).pixels
     for way,labels in others().items():
-        start = time.perf_counter()
-        runs = [labels(pixels, k, o) for o in seeds[:2]]
-        yield row(name, way, kinds, runs, None, [(time.perf_counter()-start)/len(runs)])
+        start,some = time.process_time(),seeds[:dict(pixels=len(seeds), clustimage=1).get(way, 1 if len(images)>5000 else 2)]
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()): runs = [labels(images, pixels, k, o) for o in some]
+        yield row(name, way, kinds, runs, None, [(time.process_time()-start)/len(runs)])
 
 def main():
     "The command"
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--photos', help='a folder of photos whose names end in _KIND')
     p.add_argument('--mnist', help='a folder with MNIST images and labels, idx, compressed')
-    p.add_argument('--seeds', type=int, default=5, help='seeds for the gradients (5); two for what trains a network')
+    p.add_argument('--seeds', type=int, default=5, help='seeds (5); at most three for the contrastive encoder, two for others\' networks')
     p.add_argument('--only', metavar='NAME', help='one set of images, such as "digits"; the other rows of the table stay')
     p.add_argument('--small', action='store_true', help='fewer images, one seed; writes nothing')
     args = p.parse_args()

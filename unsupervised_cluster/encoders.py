@@ -6,13 +6,16 @@
 __all__ = ['ENCODERS', 'FlatBottleneck', 'needs_autoencoder', 'make_encoder', 'Codebooks', 'default_encoder', 'usual_size',
            'encode_images', 'save_encoder', 'load_encoder']
 
-# %% ../nbs/39_encoders.ipynb #6cdaf4dd
+# %% ../nbs/39_encoders.ipynb #9a58557d
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 import numpy as np
 from fastcore.basics import patch
+from joblib import Parallel,cpu_count,delayed
 from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.exceptions import NotFittedError
+from threadpoolctl import threadpool_limits
 from torch import nn
 from .backbone import BackboneEncoder
 from .contrastive_encoder import ContrastiveEncoder
@@ -97,18 +100,23 @@ class Codebooks(TransformerMixin, BaseEstimator):
         self.fit_transform(pixels)
         return self
 
-# %% ../nbs/39_encoders.ipynb #164b5e8c
+# %% ../nbs/39_encoders.ipynb #e88812b3
 @patch
 def fit_transform(self:Codebooks,
     pixels:np.ndarray, # Images, uint8 from 0 to 255, shape (n, h, w, 3)
     y:Any=None, # Not looked at
 )->np.ndarray: # Float32, shape (n, sum of the encoders' widths)
     "`fit` and `transform` in one pass"
-    self.encoders_,rows = self._make(),[]
-    for o in self.encoders_:
-        o.progress = self.progress
-        rows.append(o.fit_transform(pixels))
-    return self._joined(rows)
+    self.encoders_ = self._make()
+    return self._joined(self._each(lambda o: o.fit_transform(pixels)))
+
+@patch
+def _each(self:Codebooks, work:Callable)->list[np.ndarray]:
+    "Do some work with each encoder; at the same time, unless they listen to one model and would hear each other"
+    n_jobs = min(self.n, cpu_count()) if self.model is None else 1
+    for o in self.encoders_[:1 if n_jobs>1 else None]: o.progress = self.progress # At the same time, one stands for all
+    with threadpool_limits(1 if n_jobs>1 else None):
+        return Parallel(n_jobs=n_jobs, prefer='threads')(delayed(work)(o) for o in self.encoders_)
 
 @patch
 def transform(self:Codebooks,
@@ -116,7 +124,7 @@ def transform(self:Codebooks,
 )->np.ndarray: # Float32, shape (n, sum of the encoders' widths)
     "The rows of each encoder, side by side"
     if not hasattr(self, 'encoders_'): raise NotFittedError('these Codebooks are not fitted: call `fit` first')
-    return self._joined([o.transform(pixels) for o in self.encoders_])
+    return self._joined(self._each(lambda o: o.transform(pixels)))
 
 @patch
 def _joined(self:Codebooks, rows:list[np.ndarray])->np.ndarray:

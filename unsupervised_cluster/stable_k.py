@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['agreement_curve', 'StableK', 'pick_stable', 'stable_k']
 
-# %% ../nbs/48_stable_k.ipynb #0a4cf674
+# %% ../nbs/48_stable_k.ipynb #e323e521
 from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
 from html import escape
@@ -14,27 +14,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from sklearn.metrics import adjusted_rand_score
 from .advise_k import normal_rows
-from .consensus import ConsensusClusterer,as_views
+from .consensus import as_views,consensus_sweep
 from .core import argument_error
 
-# %% ../nbs/48_stable_k.ipynb #849bc992
+# %% ../nbs/48_stable_k.ipynb #2d6be3d4
 def agreement_curve(
     views:Sequence[np.ndarray], # Rows, each of shape (n, d_i)
     ks:Sequence[int], # Numbers of clusters, from 2 to 0.7 n
     n_subsets:int=4, # Samples of 70 % of the rows; each is compared with each other, 2 or more
     seed:int=42, # Of the samples
-    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of candidates)`
+    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of samples)`
 )->np.ndarray: # Mean adjusted Rand index of two samples on the rows in both, shape (m,)
     "How far clusterings of different samples agree"
-    n,rng,res = len(views[0]),np.random.default_rng(seed),[]
-    samples = [np.sort(rng.permutation(n)[:round(.7*n)]) for _ in range(n_subsets)]
-    for k in progress(ks, total=len(ks)) if progress else ks:
-        found = np.full((n_subsets, n), -1)
-        for labels,rows in zip(found, samples):
-            labels[rows] = ConsensusClusterer(k, n_seeds=1, seed=seed).fit([o[rows] for o in views]).labels_
-        pairs = [(a, b, (a>=0)&(b>=0)) for i,a in enumerate(found) for b in found[:i]]
-        res.append(np.mean([adjusted_rand_score(a[o], b[o]) for a,b,o in pairs]))
-    return np.array(res)
+    n,rng = len(views[0]),np.random.default_rng(seed)
+    found = np.full((n_subsets, len(ks), n), -1)
+    for labels in progress(found, total=n_subsets) if progress else found:
+        rows = np.sort(rng.permutation(n)[:round(.7*n)])
+        labels[:,rows] = consensus_sweep([o[rows] for o in views], ks, seed=seed)
+    pairs = [(a, b, (a[0]>=0)&(b[0]>=0)) for i,a in enumerate(found) for b in found[:i]]
+    return np.array([np.mean([adjusted_rand_score(a[j,o], b[j,o]) for a,b,o in pairs]) for j in range(len(ks))])
 
 # %% ../nbs/48_stable_k.ipynb #ac257ed0
 @dataclass(frozen=True, repr=False, eq=False)
@@ -92,14 +90,14 @@ def pick_stable(
     peaks = [i for i in range(best+2, len(a)-1) if fine[i] and a[i]>=.6 and a[i]>=max(a[i-1], a[i+1])]
     return int(ks[best]),int(ks[low]),int(max(ks[high], ks[peaks[0]] if peaks else 0))
 
-# %% ../nbs/48_stable_k.ipynb #7a5fe95c
+# %% ../nbs/48_stable_k.ipynb #02cc4e29
 def stable_k(
     views:np.ndarray|Sequence[np.ndarray], # Rows, shape (n, d), or a list of such; n 12 or more
     max_k:int=14, # Largest number of clusters that is tried, 2 or more; n/6 at most is used
     n_subsets:int=4, # Samples that are compared, 2 or more
     max_rows:int=1500, # More rows are sampled
     seed:int=42, # Of all samples
-    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of candidates)`
+    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of samples)`
 )->StableK: # The number with its range
     "How many clusters, by what is found again in other samples (Ben-Hur et al. 2002; Lange et al. 2004)"
     views = as_views(views)
