@@ -100,7 +100,7 @@ def align_labels(
     np.add.at(table, (labels, reference), 1)
     return linear_sum_assignment(table, maximize=True)[1][labels]
 
-# %% ../nbs/43_consensus.ipynb #46445762
+# %% ../nbs/43_consensus.ipynb #3305c7df
 def as_views(
     views:np.ndarray|Sequence[np.ndarray], # Rows, shape (n, d), or a list of such, each with n rows
 )->list[np.ndarray]: # Each float32, shape (n, d_i)
@@ -123,7 +123,7 @@ def usual_distance(
 
 def different_rows(
     X:np.ndarray, # Rows, shape (n, d)
-)->tuple[np.ndarray,np.ndarray]: # Where each different row comes first, increasing, shape (m,); which one each row is, (n,)
+)->tuple[np.ndarray,np.ndarray]: # Where each different row comes first, shape (m,); which one each row is, shape (n,)
     "The rows without their copies, in the order of the images"
     _,first,copy = np.unique(X, axis=0, return_index=True, return_inverse=True)
     order = np.argsort(first)

@@ -58,7 +58,7 @@ def cell_windows(
     windows = torch.tensor(np.maximum(0, 1-far/cell)/cell, dtype=torch.float32)
     return windows,cells.reshape(4, -1),starts+2*cell-.5
 
-# %% ../nbs/33_gradients.ipynb #31b96bd8
+# %% ../nbs/33_gradients.ipynb #bc4e8b06
 def dense_rootsift(
     grey:Tensor, # Brightness from 0 to 1, float32, shape (n, 1, size, size)
     cells:Sequence[int]=(4,6,8), # Widths of a cell in pixels; a patch is four times as wide
@@ -66,17 +66,20 @@ def dense_rootsift(
     flat:float=.01, # A patch whose lengths add up to less is next to flat, and its numbers fade to 0
 )->Tensor: # 128 numbers of length 1 or less, then x and y from -0.5 to 0.5, float32, shape (n, m, 130)
     "Gradient descriptors of all patches on a grid, at several scales (Lowe 2004, Arandjelović and Zisserman 2012)"
-    n,size,maps,res = len(grey),grey.shape[-1],orientation_maps(grey),[]
-    for cell in cells:
-        windows,parts,middles = cell_windows(size, cell, step)
-        sums = windows@(maps@windows.T)
-        patches = sums[:,:,parts][:,:,:,:,parts].permute(0, 3, 5, 2, 4, 1) # Image, patch y, x, cell y, x, direction
-        patches = patches.reshape(n, len(middles)**2, 128)
-        patches = (patches/(patches.sum(-1, keepdim=True)+flat)).sqrt()
+    n,size,maps = len(grey),grey.shape[-1],orientation_maps(grey)
+    scales = [cell_windows(size, cell, step) for cell in cells]
+    res,start = grey.new_empty(n, sum(len(o)**2 for *_,o in scales), 130),0
+    for windows,parts,middles in scales:
+        g,sums = len(middles),(windows@(maps@windows.T)).permute(0, 2, 3, 1) # Image, cell y, x, direction
+        y,x = torch.tensor(parts.T)[:,None,:,None],torch.tensor(parts.T)[None,:,None,:]
+        scale = (sums.sum(-1)[:,y,x].sum((3,4))+flat).rsqrt() # Each cell is in many patches: its roots are taken once
+        patches = sums.sqrt().contiguous()[:,y,x].reshape(n, g*g, 128)
+        rows = res[:,start:start+g*g]
+        torch.mul(patches, scale.reshape(n, g*g, 1), out=rows[...,:128])
         place = torch.tensor((middles+.5)/size-.5, dtype=torch.float32)
-        yx = torch.cartesian_prod(place, place).flip(1).expand(n, -1, -1)
-        res.append(torch.cat([patches, yx], -1))
-    return torch.cat(res, 1)
+        rows[...,128:] = torch.cartesian_prod(place, place).flip(1)
+        start += g*g
+    return res
 
 # %% ../nbs/33_gradients.ipynb #d92b717c
 class GradientEncoder(FisherEncoder):
