@@ -167,7 +167,7 @@ def check_collapse(
                             "encoder has collapsed. Lower `lr`; or take method='idec' with a smaller `gamma`")
     return np.flatnonzero(size==0)
 
-# %% ../nbs/45_deep.ipynb #5b67db4e
+# %% ../nbs/45_deep.ipynb #2b6bcd7f
 class SharpenTarget(Callback):
     "Set the target every `every` steps; stop when the labels stay, or when a cluster empties"
     run_valid = False
@@ -184,8 +184,7 @@ class SharpenTarget(Callback):
     def _judge(self):
         "Assign all images, look at the labels, and make the target"
         q = soft_assign(embed_pixels(self.model, self.pixels), self.model.centers.detach().cpu())
-        if not torch.isfinite(q).all():
-            raise CollapseError(f'after {self.step} steps the training diverged: lower `lr`')
+        if not torch.isfinite(q).all(): raise CollapseError(f'diverged after {self.step} steps: lower `lr`')
         labels,was = q.argmax(1).numpy(),self.labels
         self.emptied = check_collapse(labels, q.shape[1], self.step)
         if not len(self.emptied):
@@ -206,5 +205,5 @@ class SharpenTarget(Callback):
         if not len(self.emptied): return
         self.model.load_state_dict(self.kept)
         empty = ', '.join(map(str, self.emptied))
-        warnings.warn(f'after {self.step} steps no image was left in cluster {empty}: the weights from before are kept. '
+        warnings.warn(f'after {self.step} steps no image was left in cluster {empty}: the weights from before stay. '
                       'Ask for fewer clusters, or lower `lr` or `gamma`', stacklevel=2)

@@ -26,7 +26,7 @@ from .deep import (ClusterLoss,ClusterNet,SharpenTarget,cluster_dls,embed_pixels
 from .pixels import PixelStore,check_pixels
 from .saving import MODELS
 
-# %% ../nbs/45_deep_clusterer.ipynb #5f65cc0d
+# %% ../nbs/45_deep_clusterer.ipynb #e9e8d474
 class DeepClusterer(ClusterMixin, BaseEstimator):
     "DEC or IDEC on a trained autoencoder"
     def __init__(self,
@@ -35,7 +35,7 @@ class DeepClusterer(ClusterMixin, BaseEstimator):
         method:str='idec', # 'idec', with the reconstruction beside it, or 'dec', without
         n_dims:int=10, # Numbers in the embedding, at most; 1 or more
         gamma:float=.1, # Weight of the divergence beside the reconstruction, above 0; 1 for DEC
-        lr:float=3e-3, # Learning rate of Adam, above 0
+        lr:float=1e-3, # Learning rate of Adam, above 0; too high a one empties clusters
         epochs:int=30, # At most so many; 0 to leave it at K-means
         every:int|None=None, # Steps between two targets; None for as many as an epoch has, 20 at least
         tol:float=.001, # Stop when fewer than this part of the labels change from target to target
