@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #8cef3de4
+# %% ../nbs/90_all.ipynb #40552eee
 from .core import *
 from .results import *
 from .clustering import *
@@ -37,6 +37,9 @@ from .metrics import *
 from .cluster import *
 from .choose_k import *
 from .consensus import *
+from .clusterers import *
+from .deep import *
+from .deep_clusterer import *
 from .nuisance import *
 from .indices import *
 from .advise_k import *

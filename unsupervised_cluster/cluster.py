@@ -63,9 +63,9 @@ def fit_kmeans(
     order = np.argsort(-np.bincount(found.labels_, minlength=n_clusters), kind='stable')
     return np.argsort(order)[found.labels_],float(found.inertia_)
 
-# %% ../nbs/41_cluster.ipynb #5422949a
+# %% ../nbs/41_cluster.ipynb #52be646e
 def clustering_from_labels(
-    labels:np.ndarray, # Cluster of each image, from 0 to k-1, each of them there; int, shape (n,)
+    labels:np.ndarray, # Cluster of each image, from 0 to k-1, each of them there, or -1 for none; int, shape (n,)
     features:Features, # One row per image
     agreement:np.ndarray|None=None, # Part of the runs of a consensus that agree, in [0, 1], shape (n,)
     Z:np.ndarray|None=None, # The same rows rotated, where that is at hand; shape (n, m)
@@ -74,8 +74,8 @@ def clustering_from_labels(
     labels,Z = np.asarray(labels),features.X if Z is None else Z
     if labels.shape!=(len(features),): raise argument_error('labels', labels.shape, f'shape ({len(features)},)')
     k = labels.max()+1
-    if (found := np.unique(labels)).tolist()!=list(range(k)):
-        raise argument_error('labels', found.tolist(), 'all numbers from 0 to k-1')
+    if k<1 or (found := np.unique(labels[labels!=-1])).tolist()!=list(range(k)):
+        raise argument_error('labels', np.unique(labels).tolist(), 'all numbers from 0 to k-1, and -1 for none')
     means = lambda X: np.stack([X[labels==c].mean(0) for c in range(k)])
     distances = pairwise_distances(Z, means(Z)) if Z.shape[1] else np.zeros((len(Z), k))
     centers = means(features.X).astype(np.float32)

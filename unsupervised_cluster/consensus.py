@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['MORE_VECTORS', 'vector_counts', 'GraphSpectra', 'graph_labels', 'vote_table', 'consensus_labels', 'align_labels',
-           'as_views', 'usual_distance', 'different_rows', 'view_seeds', 'ConsensusClusterer', 'consensus_sweep']
+           'as_views', 'usual_distance', 'different_rows', 'view_seeds', 'neighbor_votes', 'ConsensusClusterer',
+           'consensus_sweep']
 
 # %% ../nbs/43_consensus.ipynb #c7721293
 from collections.abc import Mapping,Sequence
@@ -136,6 +137,25 @@ def view_seeds(
     "Seeds that have nothing to do with each other"
     return np.random.SeedSequence(seed).generate_state(n_views+1).tolist()
 
+# %% ../nbs/43_consensus.ipynb #58ffff7a
+def neighbor_votes(
+    X:np.ndarray|None, # New rows, shape (m, d); None for `rows` themselves, each without its own vote
+    rows:np.ndarray, # Rows with labels, shape (n, d)
+    labels:np.ndarray, # Their clusters from 0 to k-1, or -1 for none; int, shape (n,)
+    n_clusters:int, # k
+    n_neighbors:int=20, # Who votes, at most
+)->np.ndarray: # Share of the vote of each cluster, in [0, 1]; what is left to 1 is for none; float64, shape (m, k)
+    "A row gets the votes of its nearest rows; a vote weighs 1 / distance, and equal rows alone have a say"
+    most = len(rows)-(X is None)
+    near = NearestNeighbors(n_neighbors=min(n_neighbors, most), algorithm='brute').fit(rows)
+    index,R = near.kneighbors(X, return_distance=False),rows if X is None else X
+    distance = np.stack([np.linalg.norm(R-rows[o], axis=1) for o in index.T], 1)  # Exactly 0 for an equal row
+    same = distance==0
+    weight = np.where(same.any(1, keepdims=True), same, 1/np.where(same, 1, distance))
+    votes = np.zeros((len(R), n_clusters+1))
+    np.add.at(votes, (np.arange(len(R))[:,None], labels[index]), weight) # -1 is the last column
+    return votes[:,:n_clusters]/votes.sum(1, keepdims=True)
+
 # %% ../nbs/43_consensus.ipynb #b3b959b3
 class ConsensusClusterer(ClusterMixin, BaseEstimator):
     "Clusters that many spectral clusterings agree on (Strehl and Ghosh 2002; Fred and Jain 2005)"
@@ -174,7 +194,7 @@ class ConsensusClusterer(ClusterMixin, BaseEstimator):
         "The cluster of each image; one that was fitted keeps its label"
         return self.predict_proba(views).argmax(1)
 
-# %% ../nbs/43_consensus.ipynb #d47cc2a8
+# %% ../nbs/43_consensus.ipynb #70a84522
 @patch
 def _joint(self:ConsensusClusterer, views:list[np.ndarray])->np.ndarray:
     "The views side by side, each in units of its usual distance"
@@ -199,15 +219,7 @@ def predict_proba(self:ConsensusClusterer,
     views = as_views(views)
     if (widths := [o.shape[1] for o in views])!=self.widths_.tolist():
         raise argument_error('views', widths, f'views of {self.widths_.tolist()} numbers', 'as they were fitted')
-    R = self._joint(views)
-    near = NearestNeighbors(n_neighbors=min(self.n_neighbors, len(self.rows_)), algorithm='brute').fit(self.rows_)
-    index = near.kneighbors(R, return_distance=False)
-    distance = np.stack([np.linalg.norm(R-self.rows_[o], axis=1) for o in index.T], 1)  # Exactly 0 for an equal row
-    same = distance==0
-    weight = np.where(same.any(1, keepdims=True), same, 1/np.where(same, 1, distance))
-    votes = np.zeros((len(R), self.n_clusters))
-    np.add.at(votes, (np.arange(len(R))[:,None], self.reference_[index]), weight)
-    return votes/votes.sum(1, keepdims=True)
+    return neighbor_votes(self._joint(views), self.rows_, self.reference_, self.n_clusters, self.n_neighbors)
 
 # %% ../nbs/43_consensus.ipynb #29467cb4
 _STATE = dict(rows=2, reference=1, labels=1, agreement=1, stability=1, widths=1, scales=1)    # Dimensions of each
