@@ -176,7 +176,7 @@ def farthest(self:ClusterEditor,
     "The least typical images of a cluster, the farthest from its centre first"
     return self.nearest(cluster, None)[::-1][:n]
 
-# %% ../nbs/54_editing.ipynb #c1078944
+# %% ../nbs/54_editing.ipynb #0d4a44c3
 @dataclass(frozen=True, repr=False)
 class Why:
     "Why an image is where it is"
@@ -206,7 +206,8 @@ def why(self:ClusterEditor,
     image:int, # Position in the table
 )->Why: # Says itself in a sentence
     "Why an image is where it is"
-    i,now,names = int(self.positions(image)[0]),self.to_clustering(),[self.name_of(c) for c in self.state.clusters]
+    if len(index := self.positions(image))>1: raise argument_error('image', image, 'the position of one image')
+    i,now,names = int(index[0]),self.to_clustering(),[self.name_of(c) for c in self.state.clusters]
     c,d = now.labels[i],now.distances[i].astype(float)
     others = [o for o in np.argsort(d, kind='stable') if o!=c]
     other,other_distance = (names[others[0]],float(d[others[0]])) if others else ('', np.nan)
