@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #f6167cb4
+# %% ../nbs/90_all.ipynb #96a16345
 from .core import *
 from .results import *
 from .clustering import *
@@ -45,6 +45,9 @@ from .group import *
 from .plots import *
 from .edit_history import *
 from .editing import *
+from .clusters_csv import *
+from .export import *
+from .export_undo import *
 from .runs import *
 from .pipeline import *
 
