@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #96a16345
+# %% ../nbs/90_all.ipynb #1c35176b
 from .core import *
 from .results import *
 from .clustering import *
@@ -43,6 +43,7 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
+from .similar import *
 from .edit_history import *
 from .editing import *
 from .clusters_csv import *
