@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #1c35176b
+# %% ../nbs/90_all.ipynb #8fcce5ee
 from .core import *
 from .results import *
 from .clustering import *
@@ -49,6 +49,7 @@ from .editing import *
 from .clusters_csv import *
 from .export import *
 from .export_undo import *
+from .interpret import *
 from .runs import *
 from .pipeline import *
 
