@@ -46,6 +46,13 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
+from .similar import *
+from .edit_history import *
+from .editing import *
+from .clusters_csv import *
+from .export import *
+from .export_undo import *
+from .interpret import *
 from .runs import *
 from .pipeline import *
 
