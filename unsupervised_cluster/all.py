@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #c3f038ee
+# %% ../nbs/90_all.ipynb #b3215513
 from .core import *
 from .results import *
 from .clustering import *
@@ -44,6 +44,8 @@ from .stable_k import *
 from .group import *
 from .plots import *
 from .similar import *
+from .report_parts import *
+from .report import *
 from .runs import *
 from .pipeline import *
 
