@@ -27,7 +27,7 @@ from .results import Features
 from .similar import MAP_COLORS,cluster_style,map_2d,near_duplicates,outliers,spread_out
 from .stable_k import StableK
 
-# %% ../nbs/52_report.ipynb #9f9e3558
+# %% ../nbs/52_report.ipynb #d2f5f6c4
 class _Album:
     "The pictures of a report: each image is decoded once, several at a time, and shown in many places"
     def __init__(self, clustering:Clustering, height:int):
@@ -47,12 +47,19 @@ class _Album:
         res = []
         for i in map(int, positions):
             im,name = self.small[i],shown_name(self.names[i])
-            sure = '' if np.isnan(self.sure[i]) else f', confidence {self.sure[i]:.2f}'
-            res.append(dict(uri=data_uri(im), width=im.width, height=im.height, alt=name, title=name+sure,
-                            caption=shown_name(self.clustering.images.paths[i].name)))
+            sure,path = self.sure[i],self.clustering.images.paths[i]
+            res.append(dict(uri=data_uri(im), width=im.width, height=im.height, alt=name,
+                            title=name if np.isnan(sure) else f'{name}, confidence {sure:.2f}',
+                            stem=shown_name(path.stem), suffix=shown_name(path.suffix)))
         return res
 
-# %% ../nbs/52_report.ipynb #e810e33d
+    def glance(self, positions:Iterable[int], height:int=32)->list[str]:
+        "Very small pictures, as addresses"
+        res = [self.small[i].copy() for i in map(int, positions)]
+        for o in res: o.thumbnail((2*height, height))
+        return list(map(data_uri, res))
+
+# %% ../nbs/52_report.ipynb #59ea3b83
 def _number(clustering:Clustering, choice:KChoice|None, stable:StableK|None, advice:KAdvice|None)->dict|None:
     "How many clusters: the reason, what each index says, and the charts"
     if choice is None and stable is None and advice is None: return None
@@ -79,10 +86,11 @@ def _number(clustering:Clustering, choice:KChoice|None, stable:StableK|None, adv
     rows = [[a, *(f'{c[a]:.2f}' if a in c else '' for c in columns.values())] for a in ks]
     for o in votes: o['chosen'] = re.match(r'\d*', o['says'])[0]==str(k)
     why = [f'{k}: {choice.reason}.' if choice is not None and choice.k==k else f'{k}.']
-    if advice is not None: why.append(f'The indices: {advice.k}, {advice.reason}.')
+    if advice is not None:
+        why.append(f'Other indices, with K-means on the same features: {advice.k}, {advice.reason}.')
     return dict(text=' '.join(why), votes=votes, charts=charts, header=['k',*columns], rows=rows)
 
-# %% ../nbs/52_report.ipynb #549fc030
+# %% ../nbs/52_report.ipynb #ec5c0047
 def _clusters(clustering:Clustering, names:Sequence[str]|None, n_typical:int, n_least:int)->list[dict]:
     "Each cluster with its numbers and the positions of its members to be shown"
     sizes,sure,res = clustering.sizes,clustering.confidence,[]
@@ -91,7 +99,7 @@ def _clusters(clustering:Clustering, names:Sequence[str]|None, n_typical:int, n_
         if c<0 and not len(members): continue
         several = len(members)>n_typical+n_least
         typical,least = (members[:n_typical],members[-n_least:]) if several else (members,members[:0])
-        name = 'In no cluster' if c<0 else shown_name(names[c]) if names else f'Cluster {c}'
+        name = 'In no cluster' if c<0 else shown_name(names[c]) if names else ''
         res.append(dict(number=c, name=name, size=len(members), share=f'{len(members)/max(len(clustering), 1):.0%}',
             width=round(100*len(members)/max(sizes.max(initial=1), len(members), 1), 1), typical=typical,
             least=least if c>=0 else (), confidence=f'{sure[members].mean():.2f}' if c>=0 and len(members) else ''))
@@ -116,7 +124,11 @@ def _odd(clustering:Clustering, n:int=12)->list[dict]:
     several = clustering.n_clusters>1
     return [dict(text=v, pictures=outliers(clustering, n, k)) for k,v in kinds.items() if k=='distance' or several]
 
-# %% ../nbs/52_report.ipynb #102a1e28
+# %% ../nbs/52_report.ipynb #c62e36bc
+def _color(cluster:int)->str:
+    "The class that has the colour of a cluster in the style sheet"
+    return 'kx' if cluster<0 else f'k{cluster%len(MAP_COLORS)}'
+
 def _map(features:Features|None, clustering:Clustering, seed:int, width:int=1000)->dict|None:
     "The map: points by cluster, and positions and places of the pictures on it"
     if features is None: return None
@@ -128,22 +140,21 @@ def _map(features:Features|None, clustering:Clustering, seed:int, width:int=1000
     for c in range(-1, clustering.n_clusters):
         mine,shape = at[clustering.labels==c],cluster_style(c)[1].replace('^', 't')
         if not len(mine): continue
-        color = 'kx' if c<0 else f'k{c%len(MAP_COLORS)}'
-        points.append(dict(shape=shape, color=color, path=''.join(draw[shape].format(*o) for o in mine.round().astype(int))))
-        if c>=0: numbers.append(dict(zip('xy', np.median(mine, axis=0).round().tolist()), text=str(c), color=color))
+        path = ''.join(draw[shape].format(*o) for o in mine.round().astype(int))
+        points.append(dict(shape=shape, color=_color(c), path=path))
+        if c>=0: numbers.append(dict(zip('xy', np.median(mine, axis=0).round().tolist()), text=str(c), color=_color(c)))
     caption = 'Similar images lie side by side (t-SNE). How far apart two groups are says little.'
     return dict(width=width, height=height, points=points, numbers=numbers, caption=caption, at=at,
-                chosen=spread_out(at, 9))
+                chosen=spread_out(at, 10))
 
-def _map_pictures(found:dict, album:_Album, height:int=44)->list[dict]:
-    "The pictures on the map"
+def _map_pictures(found:dict, album:_Album)->list[dict]:
+    "The pictures on the map, in frames of the colour of their cluster"
     res = []
     for i in found['chosen'].tolist():
-        im,c = album.small[i].copy(),album.clustering.labels[i]
-        uri = data_uri(im, height)
-        x,y = found['at'][i]
-        res.append(dict(uri=uri, x=round(x-im.width/2), y=round(y-im.height/2), w=im.width, h=im.height,
-            title=shown_name(album.names[i]), color='kx' if c<0 else f'k{c%len(MAP_COLORS)}'))
+        im,(x,y) = album.small[i].copy(),found['at'][i]
+        im.thumbnail((72, 48))
+        res.append(dict(uri=data_uri(im), x=round(x-im.width/2), y=round(y-im.height/2), w=im.width, h=im.height,
+                        title=shown_name(album.names[i]), color=_color(album.clustering.labels[i])))
     return res
 
 # %% ../nbs/52_report.ipynb #7b104ac0
@@ -164,16 +175,16 @@ def _others(clustering:Clustering, nuisance:NuisanceReport|None, history:History
     return dict(nuisance=rows and dict(rows=rows, warning=nuisance.warning), training=training,
                 aside=aside and dict(text=text, rows=aside))
 
-# %% ../nbs/52_report.ipynb #c16f0344
+# %% ../nbs/52_report.ipynb #08081639
 def _made(summary:dict[str,Any]|None, clustering:Clustering, trained:bool)->dict:
     "The lines to repeat it with, and tables of what it was made with"
     if summary is None: return dict(repeat=[], made=[])
-    plain = lambda d: [(shown_name(k.replace('_', ' ')), shown_name('-' if v is None else v)) for k,v in d.items()
-                       if v is None or isinstance(v, (str,int,float,bool))]
-    told = ('arguments','versions','reason','validation_error','k','k_low','k_high','elbow','epochs')
-    run = {k:v for k,v in summary.items() if k not in told and v is not None}
-    for k,v in run.items():
-        if isinstance(v, dict) and k=='seconds': run = {**run, k:', '.join(f'{a} {b:.1f}' for a,b in v.items())}
+    plain = lambda d: [(shown_name(k), shown_name('-' if v is None else v)) for k,v in d.items()
+                       if k!='verbose' and (v is None or isinstance(v, (str,int,float,bool)))]
+    told = ('reason','validation_error','k','k_low','k_high','elbow','epochs','images','set_aside')
+    run = {k.replace('_', ' '):v for k,v in summary.items() if k not in told and v is not None}
+    if isinstance(o := run.get('seconds'), dict): run['seconds'] = ', '.join(f'{k} {v:.1f}' for k,v in o.items())
+    if 'made' in run: run['made'] = re.sub(r'T(\d\d:\d\d).*\+00:00$', r' \1 UTC', str(run['made']))
     arguments,root = summary.get('arguments', {}),clustering.images.root
     tables = [('Run', plain(run)), ('Settings', plain(arguments)), ('Versions', plain(summary.get('versions', {})))]
     repeat = repeat_lines(arguments, root, trained) if arguments else []
@@ -230,7 +241,7 @@ def write_report(
     with atomic_path(path) as tmp: tmp.write_text(text, encoding='utf-8')
     return Path(path)
 
-# %% ../nbs/52_report.ipynb #05f1a2fd
+# %% ../nbs/52_report.ipynb #d0750796
 #: What confidence is, without and with the runs of a consensus
 _SURE = ('Confidence is 1 - d1/d2: the distance to the own centre against that to the next one. 1 is certain, and 0 is '
          'torn between two.', 'Confidence is the share of the runs of the consensus that agree, 1 at most.')
@@ -246,5 +257,6 @@ def _fill(data:dict, album:_Album, progress:Callable|None):
     lists += [(o,'pictures') for o in data['twins']['groups']] if data['twins'] else []
     shown = [o[k] for o,k in lists]+([data['map']['chosen']] if data['map'] else [])
     album.prepare((i for o in shown for i in o), progress)
+    for o in data['clusters']: o['glance'] = album.glance(o['typical'][:6])
     for o,k in lists: o[k] = album.show(o[k])
     if data['map']: data['map']['pictures'] = _map_pictures(data['map'], album)

@@ -31,7 +31,7 @@ def shown_name(
     code = lambda o: f'\\x{o-0xdc00:02x}' if 0xdc80<=o<=0xdcff else f'\\x{o:02x}' if o<256 else f'\\u{o:04x}'
     return _ODD.sub(lambda m: code(ord(m[0])), str(name))
 
-# %% ../nbs/51_report_parts.ipynb #7a2b0650
+# %% ../nbs/51_report_parts.ipynb #d0428f3b
 def small_picture(
     path:str|Path, # An image file
     height:int=128, # In pixels; the width is at most twice that, and nothing is enlarged
@@ -44,17 +44,13 @@ def small_picture(
 
 def data_uri(
     im:Image.Image, # RGB
-    height:int|None=None, # Make it so high at most, in pixels; None to leave it as it is
 )->str: # 'data:image/jpeg;base64,...'
     "The picture as an address that contains it, JPEG"
-    if height:
-        im = im.copy()
-        im.thumbnail((2*height, height))
     out = io.BytesIO()
     im.save(out, 'JPEG', quality=74, optimize=True)
     return 'data:image/jpeg;base64,'+b64encode(out.getvalue()).decode()
 
-# %% ../nbs/51_report_parts.ipynb #a3c33f27
+# %% ../nbs/51_report_parts.ipynb #736f7ffa
 def count_of(
     n:int, # How many
     what:str, # Of what, in the singular
@@ -70,8 +66,9 @@ def found_sentence(
     n,k,sizes = len(clustering),clustering.n_clusters,clustering.sizes[clustering.sizes>0]
     mine = choice is not None and choice.k==k
     if k==1: text = f'No groups stand out among the {count_of(n, "image")}: they are one cluster'
-    elif mine and choice.reason=='as asked for': text = f'The {count_of(n, "image")} are put into {k} clusters, as asked for'
-    else: text = f'The {count_of(n, "image")} fall into {k} clusters'
+    else:
+        asked = ', as asked for' if mine and choice.reason=='as asked for' else ''
+        text = f'The {count_of(n, "image")} {"are put" if asked else "fall"} into {k} clusters{asked}'
     if k>1: text += f', the smallest of {count_of(sizes.min(), "image")} and the largest of {sizes.max():,}'
     if mine and choice.high and choice.high>choice.low:
         text += f'. The number is not certain: {choice.low} to {choice.high} clusters are possible'
@@ -105,7 +102,7 @@ def line_chart(
                 x_ticks=[(x(o), f'{o:g}') for o in xs[::-(-len(xs)//15)]],
                 y_ticks=[(y(o), f'{o:g}') for o in ticks if o>=0], band=band and (x(band[0]-half), x(band[1]+half)))
 
-# %% ../nbs/51_report_parts.ipynb #7074a3c4
+# %% ../nbs/51_report_parts.ipynb #6cfd9348
 _OPTIONS = dict(n_clusters='k', features='features', clusterer='clusterer', size='size', method='resize',
                 subset='subset', max_k='max-k', seed='seed')
 _TRAINING = dict(epochs='epochs', patience='patience', lr='lr', bs='bs')
@@ -118,6 +115,6 @@ def repeat_lines(
     "How to run it again"
     options = _OPTIONS|(_TRAINING if trained else {})
     words = [o for k,v in options.items() if arguments.get(k) is not None for o in (f'--{v}', str(arguments[k]))]
-    given = ', '.join(f'{k}={v!r}' for k,v in arguments.items())
+    given = ', '.join(f'{k}={v!r}' for k,v in arguments.items() if k!='verbose')
     python = f'ImageClusterer({given}).fit({"paths" if folder is None else repr(str(folder))})'
     return [*([shlex.join(['unsupervised_cluster', str(folder), *words])] if folder is not None else []), python]
