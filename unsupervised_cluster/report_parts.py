@@ -50,7 +50,7 @@ def data_uri(
     im.save(out, 'JPEG', quality=74, optimize=True)
     return 'data:image/jpeg;base64,'+b64encode(out.getvalue()).decode()
 
-# %% ../nbs/51_report_parts.ipynb #736f7ffa
+# %% ../nbs/51_report_parts.ipynb #49220766
 def count_of(
     n:int, # How many
     what:str, # Of what, in the singular
@@ -63,8 +63,9 @@ def found_sentence(
     choice:KChoice|None=None, # How the number of clusters was chosen
 )->str: # One to three short sentences
     "What was found, plainly"
-    n,k,sizes = len(clustering),clustering.n_clusters,clustering.sizes[clustering.sizes>0]
-    mine = choice is not None and choice.k==k
+    n,sizes = len(clustering),clustering.sizes[clustering.sizes>0]
+    k,mine = len(sizes),choice is not None and choice.k==clustering.n_clusters
+    if k==0: return f'None of the {count_of(n, "image")} is in a cluster.'
     if k==1: text = f'No groups stand out among the {count_of(n, "image")}: they are one cluster'
     else:
         asked = ', as asked for' if mine and choice.reason=='as asked for' else ''
