@@ -140,7 +140,7 @@ def outliers(
         score[labels==c] /= usual if usual>0 else 1
     return np.argsort(-np.where(labels<0, np.inf, score), kind='stable')[:n]
 
-# %% ../nbs/51_similar.ipynb #d6bb8e77
+# %% ../nbs/51_similar.ipynb #63b69ab2
 #: Ways to draw the map
 MAPS = ('tsne','pca','umap')
 
@@ -153,7 +153,7 @@ def _pca_2d(Z:np.ndarray)->np.ndarray:
 def _tsne_2d(Z:np.ndarray, max_rows:int, seed:int)->np.ndarray:
     "t-SNE of at most `max_rows` rows, the others beside their neighbours"
     rows = np.sort(np.random.default_rng(seed).permutation(len(Z))[:max_rows])
-    tsne = TSNE(perplexity=min(30., (len(rows)-1)/3), init='pca', random_state=seed, learning_rate='auto')
+    tsne = TSNE(perplexity=min(30., (len(rows)-1)/3), init='pca', max_iter=500, random_state=seed)
     place = tsne.fit_transform(Z[rows]+np.float32(0))
     if len(rows)==len(Z): return place
     distance,index = NearestNeighbors(n_neighbors=5).fit(Z[rows]).kneighbors(Z)
