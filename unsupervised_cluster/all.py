@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #b3215513
+# %% ../nbs/90_all.ipynb #056fd0b4
 from .core import *
 from .results import *
 from .clustering import *
@@ -43,8 +43,8 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
-from .similar import *
 from .report_parts import *
+from .similar import *
 from .report import *
 from .runs import *
 from .pipeline import *
