@@ -157,7 +157,7 @@ def _map_pictures(found:dict, album:_Album)->list[dict]:
                         title=shown_name(album.names[i]), color=_color(album.clustering.labels[i])))
     return res
 
-# %% ../nbs/52_report.ipynb #7b104ac0
+# %% ../nbs/52_report.ipynb #b78e8959
 def _others(clustering:Clustering, nuisance:NuisanceReport|None, history:History|None, most:int=500)->dict:
     "What the clusters follow, the training, and the files that were set aside"
     rows = [] if nuisance is None else [dict(name=a, explained=b, predicts=c, width=round(100*float(c)))
@@ -167,7 +167,8 @@ def _others(clustering:Clustering, nuisance:NuisanceReport|None, history:History
         lines = dict(training=history.train_loss, validation=history.valid_loss)
         chart = line_chart('Mean squared error of the reconstructions after each epoch.',
                            range(1, len(history)+1), lines, 'epoch')
-        training = dict(text=f'An autoencoder learned to draw the images again. {repr(history)}.', chart=chart)
+        text = repr(history).removeprefix('History: ')
+        training = dict(text=f'An autoencoder learned to draw the images again: {text}.', chart=chart)
     reasons = Counter(o.reason.split(':')[0] for o in broken).most_common()
     text = '; '.join(f'{count_of(n, "file")}: {shown_name(o)}' for o,n in reasons)+'.'
     if len(broken)>most: text += f' The first {most} of them; all are in clusters.csv.'
