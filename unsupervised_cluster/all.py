@@ -46,6 +46,7 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
+from .report_parts import *
 from .similar import *
 from .edit_history import *
 from .editing import *
@@ -53,6 +54,7 @@ from .clusters_csv import *
 from .export import *
 from .export_undo import *
 from .interpret import *
+from .report import *
 from .runs import *
 from .pipeline import *
 

@@ -6,7 +6,7 @@
 __all__ = ['MAPS', 'MAP_COLORS', 'MAP_MARKERS', 'similar', 'usual_pair', 'hash_bits', 'near_duplicates', 'outliers', 'map_2d',
            'cluster_style', 'spread_out', 'plot_map']
 
-# %% ../nbs/51_similar.ipynb #1ad135c8
+# %% ../nbs/51_similar.ipynb #df073e9e
 import os
 from collections.abc import Iterator,Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from sklearn.neighbors import NearestNeighbors
 from .clustering import Clustering
 from .core import ClusterError,argument_error
 from .images import BrokenImageError,as_table,open_image
-from .plots import thumbnail
+from .report_parts import small_picture
 from .results import Features,ImageTable
 
 # %% ../nbs/51_similar.ipynb #9094cf59
@@ -140,7 +140,7 @@ def outliers(
         score[labels==c] /= usual if usual>0 else 1
     return np.argsort(-np.where(labels<0, np.inf, score), kind='stable')[:n]
 
-# %% ../nbs/51_similar.ipynb #d6bb8e77
+# %% ../nbs/51_similar.ipynb #63b69ab2
 #: Ways to draw the map
 MAPS = ('tsne','pca','umap')
 
@@ -153,7 +153,7 @@ def _pca_2d(Z:np.ndarray)->np.ndarray:
 def _tsne_2d(Z:np.ndarray, max_rows:int, seed:int)->np.ndarray:
     "t-SNE of at most `max_rows` rows, the others beside their neighbours"
     rows = np.sort(np.random.default_rng(seed).permutation(len(Z))[:max_rows])
-    tsne = TSNE(perplexity=min(30., (len(rows)-1)/3), init='pca', random_state=seed, learning_rate='auto')
+    tsne = TSNE(perplexity=min(30., (len(rows)-1)/3), init='pca', max_iter=500, random_state=seed)
     place = tsne.fit_transform(Z[rows]+np.float32(0))
     if len(rows)==len(Z): return place
     distance,index = NearestNeighbors(n_neighbors=5).fit(Z[rows]).kneighbors(Z)
@@ -206,7 +206,7 @@ def spread_out(
     keep = np.r_[True, (np.diff(cell[order], axis=0)!=0).any(1)]
     return order[keep]
 
-# %% ../nbs/51_similar.ipynb #47d22564
+# %% ../nbs/51_similar.ipynb #ffd13bfb
 def _draw_points(places:np.ndarray, clustering:Clustering, ax:Axes):
     "The points of each cluster, and its number in the middle of them"
     for c in range(-1, clustering.n_clusters):
@@ -221,7 +221,7 @@ def plot_map(
     clustering:Clustering, # Of n images
     places:np.ndarray, # From `map_2d`, shape (n, 2)
     n_cells:int=8, # Thumbnails each way at most; 0 for points only
-    side:int=28, # Height and width of a thumbnail in pixels
+    side:int=28, # Height of a thumbnail in pixels
     ax:Axes|None=None, # Where to draw; a new figure if None
 )->Axes: # The axes drawn on
     "All images as points by cluster, and some of them as thumbnails in a frame of the colour of their cluster"
@@ -230,7 +230,7 @@ def plot_map(
     if ax is None: _,ax = plt.subplots(figsize=(6,4.6), layout='constrained')
     _draw_points(places, clustering, ax)
     for i in spread_out(places, n_cells) if n_cells else ():
-        picture = OffsetImage(np.asarray(thumbnail(clustering.images.paths[i], 2*side)), zoom=.5)
+        picture = OffsetImage(np.asarray(small_picture(clustering.images.paths[i], 2*side)), zoom=.5)
         frame = dict(edgecolor=cluster_style(clustering.labels[i])[0], lw=1.5)
         ax.add_artist(AnnotationBbox(picture, places[i], pad=.1, bboxprops=frame))
     ax.margins(.08)
