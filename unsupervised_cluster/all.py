@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #8cef3de4
+# %% ../nbs/90_all.ipynb #f6167cb4
 from .core import *
 from .results import *
 from .clustering import *
@@ -43,6 +43,8 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
+from .edit_history import *
+from .editing import *
 from .runs import *
 from .pipeline import *
 

@@ -92,7 +92,7 @@ def cluster_features(
     Z = rotate_rows(features.X)
     return clustering_from_labels(fit_kmeans(Z, n_clusters, n_init, max_iter, seed)[0], features, Z=Z)
 
-# %% ../nbs/41_cluster.ipynb #8ddd564e
+# %% ../nbs/41_cluster.ipynb #8ab336d7
 def assign_clusters(
     features:Features, # Rows of the same kind and length as those that were clustered
     clustering:Clustering, # Whose centres to go to
@@ -102,4 +102,5 @@ def assign_clusters(
     if features.X.shape[1]!=d:
         raise argument_error('features', features.X.shape, f'shape (n, {d})', 'use the features that were clustered')
     distances = pairwise_distances(features.X.astype(np.float64), clustering.centers.astype(np.float64))
-    return Clustering(distances.argmin(1), distances.astype(np.float32), clustering.centers, features.images)
+    return Clustering(distances.argmin(1), distances.astype(np.float32), clustering.centers, features.images,
+                      names=clustering.names)

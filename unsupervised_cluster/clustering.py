@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from .core import SavedFileError,argument_error,atomic_path,read_arrays,write_arrays
 from .results import ImageTable,html_table
 
-# %% ../nbs/03_clustering.ipynb #621afac4
+# %% ../nbs/03_clustering.ipynb #ca84c3de
 @dataclass(frozen=True, repr=False, eq=False)
 class Clustering:
     "One label per image, with the distances to the centres of all clusters"
@@ -25,6 +25,7 @@ class Clustering:
     centers:np.ndarray # Centre of each cluster in feature units, float, shape (k, d)
     images:ImageTable # The n images
     agreement:np.ndarray|None=None # Part of the runs of a consensus that agree with the label, in [0, 1], shape (n,)
+    names:tuple[str,...]|None=None # What a person called the k clusters, '' for one without a name
 
     def __post_init__(self):
         n,k,y = len(self.images),len(self.centers),self.labels
@@ -34,10 +35,12 @@ class Clustering:
             raise argument_error('labels', (int(y.min()), int(y.max())), f'labels from -1 to {k-1}')
         if self.agreement is not None and self.agreement.shape!=(n,):
             raise argument_error('agreement', self.agreement.shape, f'shape ({n},)', 'one number per image')
+        if self.names is not None: self._check_names()
 
     def __len__(self)->int: return len(self.labels)
     def __repr__(self)->str:
-        return f'Clustering: {len(self):,} images in {self.n_clusters} clusters of {", ".join(map(str, self.sizes))}'
+        sizes = [f'{s} ({name})' if name else str(s) for s,name in zip(self.sizes, self.names or ['']*self.n_clusters)]
+        return f'Clustering: {len(self):,} images in {self.n_clusters} clusters of {", ".join(sizes)}'
 
     @property
     def n_clusters(self)->int:
@@ -48,6 +51,26 @@ class Clustering:
     def sizes(self)->np.ndarray:
         "Number of images in each cluster, int, shape (k,)"
         return np.bincount(self.labels[self.labels>=0], minlength=self.n_clusters)
+
+# %% ../nbs/03_clustering.ipynb #b3fa9f45
+@patch
+def _check_names(self:Clustering):
+    "Raise an error unless there is a name per cluster, and none twice"
+    texts = all(isinstance(o, str) for o in self.names)
+    if not texts or len(self.names)!=len(self.centers):
+        raise argument_error('names', self.names, f'{len(self.centers)} texts', 'one per cluster')
+    given = [o for o in self.names if o]
+    if len(given)!=len(set(given)): raise argument_error('names', self.names, 'names of which none comes twice')
+
+@patch
+def name_of(self:Clustering,
+    cluster:int, # From 0 to k-1, or -1 for the images without a cluster
+)->str: # The name that it was given, or else 'cluster 0' for 0
+    "How `cluster` is called in figures and tables"
+    if not -1<=cluster<self.n_clusters:
+        raise argument_error('cluster', cluster, f'a whole number from -1 to {self.n_clusters-1}')
+    if cluster<0: return 'no cluster'
+    return (self.names and self.names[cluster]) or f'cluster {cluster}'
 
 # %% ../nbs/03_clustering.ipynb #1a848ee2
 @patch(as_prop=True)
@@ -78,37 +101,41 @@ def members(self:Clustering,
     index = np.flatnonzero(self.labels==cluster)
     return index[np.argsort(self.distance[index], kind='stable')][:n]
 
-# %% ../nbs/03_clustering.ipynb #6651bffc
+# %% ../nbs/03_clustering.ipynb #2d17d256
 _COLUMNS = ('path','cluster','distance','confidence','problem')
 
 @patch
 def rows(self:Clustering)->Iterator[dict[str,Any]]: # In the order of `images`, then the files that were set aside
-    "One `dict` per file: path, cluster, distance, confidence, problem"
+    "One `dict` per file: path, cluster, distance, confidence, problem; and name, where clusters have names"
+    named = (lambda c: dict(name=self.names[c] if c>=0 else '')) if self.names else lambda c: {}
     for name,c,d,p in zip(self.images.names, self.labels, self.distance, self.confidence):
         found = ('', '', '') if c<0 else (int(c), f'{d:.6g}', f'{p:.4f}')
-        yield dict(zip(_COLUMNS, (name, *found, '')))
-    for o in self.images.broken: yield dict(zip(_COLUMNS, (self.images.name_of(o.path), '', '', '', o.reason)))
+        yield dict(zip(_COLUMNS, (name, *found, '')), **named(c))
+    for o in self.images.broken:
+        yield dict(zip(_COLUMNS, (self.images.name_of(o.path), '', '', '', o.reason)), **named(-1))
 
 @patch
 def to_csv(self:Clustering,
     path:str|Path, # The file to be written
 ):
-    "Write one line per file: path, cluster, distance in feature units, confidence in [0, 1], problem"
+    "Write one line per file: path, cluster, distance in feature units, confidence in [0, 1], problem (and name)"
     with atomic_path(path) as tmp, tmp.open('w', newline='', encoding='utf-8', errors='surrogateescape') as f:
-        out = csv.DictWriter(f, _COLUMNS)
+        out = csv.DictWriter(f, _COLUMNS + (('name',) if self.names else ()))
         out.writeheader()
         out.writerows(self.rows())
 
-# %% ../nbs/03_clustering.ipynb #8ac6bb6f
+# %% ../nbs/03_clustering.ipynb #809931c6
 @patch
 def _repr_html_(self:Clustering)->str:
     "What a notebook shows: the size of each cluster, its share and its most typical image"
     names,n = self.images.names,max(len(self), 1)
-    rows = [(c, f'{s:,}', f'{s/n:.0%}', *(names[i] for i in self.members(c, 1))) for c,s in enumerate(self.sizes)]
+    called = [o or c for c,o in enumerate(self.names or ['']*self.n_clusters)]
+    rows = [(called[c], f'{s:,}', f'{s/n:.0%}', *(names[i] for i in self.members(c, 1)))
+            for c,s in enumerate(self.sizes)]
     if lost := (self.labels<0).sum(): rows.append(('none', f'{lost:,}', f'{lost/n:.0%}', ''))
     return html_table(['cluster','images','share','most typical'], rows)
 
-# %% ../nbs/03_clustering.ipynb #e070ddd6
+# %% ../nbs/03_clustering.ipynb #02a6c777
 @patch
 def save(self:Clustering,
     path:str|Path, # The `.safetensors` file to be written
@@ -116,7 +143,8 @@ def save(self:Clustering,
     "Save labels, distances, centres and images in one file"
     arrays = dict(labels=self.labels.astype(np.int64), distances=self.distances, centers=self.centers)
     if self.agreement is not None: arrays['agreement'] = self.agreement
-    write_arrays(path, 'Clustering', dict(images=self.images.to_dict()), arrays)
+    head = dict(images=self.images.to_dict(), names=None if self.names is None else list(self.names))
+    write_arrays(path, 'Clustering', head, arrays)
 
 @patch(cls_method=True)
 def load(cls:Clustering,
@@ -125,5 +153,7 @@ def load(cls:Clustering,
     "Load what `save` wrote; nothing is unpickled"
     head,arrays = read_arrays(path, 'Clustering')
     arrays = {k:v for k,v in arrays.items() if k in ('labels','distances','centers','agreement')}
-    try: return cls(**arrays, images=ImageTable.from_dict(head['images']))
+    try:
+        names = head.get('names') # Files from before there were names have none
+        return cls(**arrays, images=ImageTable.from_dict(head['images']), names=None if names is None else tuple(names))
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is not a saved Clustering: {e}') from e

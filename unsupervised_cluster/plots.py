@@ -6,9 +6,10 @@
 __all__ = ['thumbnail', 'tile', 'plot_images', 'plot_losses', 'plot_reconstructions', 'plot_scree', 'plot_sizes', 'plot_montage',
            'save_pictures']
 
-# %% ../nbs/50_plots.ipynb #76f67df0
+# %% ../nbs/50_plots.ipynb #db6964e4
 from collections.abc import Callable,Sequence
 from pathlib import Path
+from textwrap import fill
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image,ImageOps
@@ -107,7 +108,7 @@ def plot_reconstructions(
     ax.tick_params(length=0)
     return ax
 
-# %% ../nbs/50_plots.ipynb #6f64e397
+# %% ../nbs/50_plots.ipynb #4964279f
 def plot_scree(
     sweep:KSweep, # From `sweep_k`
     ax:Axes|None=None, # Where to draw; a new figure if None
@@ -123,11 +124,18 @@ def plot_sizes(
     if ax is None: _,ax = plt.subplots(figsize=(5,2.5), layout='constrained')
     bars = ax.bar(range(clustering.n_clusters), clustering.sizes)
     ax.bar_label(bars)
-    ax.set(xlabel='cluster', ylabel='images', xticks=range(clustering.n_clusters))
+    ax.set(xlabel='cluster', ylabel='images')
+    ax.set_xticks(range(clustering.n_clusters), _tick_names(clustering, short=True))
     ax.spines[['top','right']].set_visible(False)
     return ax
 
-# %% ../nbs/50_plots.ipynb #2dc5d4f2
+def _tick_names(clustering:Clustering, short:bool=False)->list[str]:
+    "The name of each cluster in narrow lines, where a dollar is a dollar; `short` for a number where there is no name"
+    called = [clustering.name_of(c).replace('$', r'\$') for c in range(clustering.n_clusters)]
+    if short: called = [o if clustering.names and clustering.names[c] else str(c) for c,o in enumerate(called)]
+    return [fill(o, 20) for o in called]
+
+# %% ../nbs/50_plots.ipynb #c761e348
 def plot_montage(
     clustering:Clustering, # From `cluster_features`
     n:int=10, # Images per cluster at most, the nearest to its centre first
@@ -140,7 +148,8 @@ def plot_montage(
     picture = tile([[thumbnail(paths[i], side) for i in clustering.members(c, n)] for c in clusters], gap)
     ax = _show(picture, ax, 70/side)
     ticks = [i*(side+gap)+side/2 for i in range(len(clusters))]
-    ax.set_yticks(ticks, [f'cluster {c}\n{clustering.sizes[c]:,} images' for c in clusters])
+    called = _tick_names(clustering)
+    ax.set_yticks(ticks, [f'{called[c]}\n{clustering.sizes[c]:,} images' for c in clusters])
     ax.tick_params(length=0)
     return ax
 
