@@ -15,7 +15,7 @@ setuptools.setup(
     packages=setuptools.find_packages(include=[cfg['lib_path'], cfg['lib_path']+'.*']),
     python_requires='>='+cfg['min_python'],
     install_requires=shlex.split(cfg['requirements']),
-    extras_require={'dev': shlex.split(cfg['dev_requirements']), 'backbone': ['timm']},
+    extras_require={'dev': shlex.split(cfg['dev_requirements']), 'backbone': ['timm'], 'duplicates': ['ImageHash'], 'umap': ['umap-learn']},
     long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     classifiers=['License :: OSI Approved :: Apache Software License', 'Programming Language :: Python :: 3',
                  'Topic :: Scientific/Engineering :: Image Recognition'],
