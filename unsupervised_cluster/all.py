@@ -5,11 +5,7 @@
 # %% auto #0
 __all__ = []
 
-<<<<<<< HEAD
 # %% ../nbs/90_all.ipynb #f6167cb4
-=======
-# %% ../nbs/90_all.ipynb #c3f038ee
->>>>>>> cbc38f1549d520d9479ceeb27b737a7115a5aa02
 from .core import *
 from .results import *
 from .clustering import *
@@ -47,12 +43,8 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
-<<<<<<< HEAD
 from .edit_history import *
 from .editing import *
-=======
-from .similar import *
->>>>>>> cbc38f1549d520d9479ceeb27b737a7115a5aa02
 from .runs import *
 from .pipeline import *
 
