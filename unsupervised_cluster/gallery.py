@@ -29,7 +29,7 @@ def plain_text(
     "A text with a mark in place of each character that cannot be seen"
     return ''.join(o if o.isprintable() or o=='\u200d' else '\ufffd' for o in text)
 
-# %% ../nbs/57_gallery.ipynb #efa97d49
+# %% ../nbs/57_gallery.ipynb #b790d1ea
 class Gallery:
     "What is looked at in a clustering that is edited"
     def __init__(self,
@@ -42,7 +42,8 @@ class Gallery:
     ):
         if page_size<1: raise argument_error('page_size', page_size, 'one image or more')
         start = editor.start
-        self.editor,self.model,self.resize,self.page_size = editor,model,resizer(size, method),page_size
+        self.editor,self.model,self.page_size = editor,model,page_size
+        self.resize,self.method = resizer(size, method),method
         self.features = features or Features(start.distances, start.images, 'distances to the centres')
         self.images,self.thumbnails = start.images,Thumbnails(start.images.paths)
         self.opened:int|None = None         # Number of the opened cluster, -1 for the odd ones, None for all clusters
@@ -162,7 +163,7 @@ def neighbours(self:Gallery,
     "The images that are most like one, of whatever cluster"
     return similar(self.features, i, n)[0]
 
-# %% ../nbs/57_gallery.ipynb #858c32a8
+# %% ../nbs/57_gallery.ipynb #96ba6944
 @patch
 def reconstruction(self:Gallery,
     i:int, # Position in the table
@@ -172,8 +173,9 @@ def reconstruction(self:Gallery,
     try: pixels = np.asarray(self.resize(open_image(self.images.paths[i])))[None]
     except BrokenImageError: return None
     made = np.round(reconstruct(self.model, pixels)[0].float().clip(0, 1).numpy()*255).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(made).save(out, 'JPEG', quality=90)
+    side,out = self.images.sizes[i],io.BytesIO()
+    shape = np.maximum(1, np.round(side*384/side.max())).astype(int) if self.method=='squish' else (384,384)
+    Image.fromarray(made).resize(tuple(shape)).save(out, 'JPEG', quality=90)
     return out.getvalue()
 
 @patch
