@@ -21,7 +21,7 @@ from .results import Features
 from .tiles import STYLE,push_button,style_sheet
 from .tools import ExportPanel,MapPanel
 
-# %% ../nbs/59_explore.ipynb #7a66bcee
+# %% ../nbs/59_explore.ipynb #5951eea5
 _LAYOUT = '''
 .uc-explorer .uc-line {flex-flow:row wrap; align-items:center; gap:4px 8px; overflow:visible}
 .uc-explorer .widget-inline-hbox {width:auto; min-width:0}
@@ -45,13 +45,15 @@ _LAYOUT = '''
 .uc-figures figure {margin:0; flex:0 1 auto; min-width:0}
 .uc-figures img {max-width:100%; max-height:240px; border-radius:3px; display:block; margin:0}
 .uc-figures figcaption {font-size:11px; color:var(--uc-muted)}
-.uc-facts {display:grid; grid-template-columns:auto 1fr; gap:1px 10px; margin:8px 0; line-height:1.45}
-.uc-facts :is(dt, dd) {float:none; clear:none; width:auto; margin:0; padding:0; font-weight:400; overflow-wrap:anywhere}
-.uc-explorer .uc-facts dt {color:var(--uc-muted); white-space:nowrap}
+.uc-facts {margin:8px 0; line-height:1.45}
+.uc-facts > div {display:flex; gap:10px}
+.uc-facts :is(dt, dd) {float:none; margin:0; padding:0; font-weight:400; overflow-wrap:anywhere}
+.uc-explorer .uc-facts dt {flex:0 0 92px; color:var(--uc-muted)}
 .uc-explorer .uc-k {width:260px}
 .uc-legend {display:flex; flex-flow:row wrap; gap:0 12px; list-style:none; margin:0; padding:0; line-height:20px}
 @container (max-width:720px) {
   .uc-body {flex-direction:column; height:auto; max-height:none}
+  .uc-explorer .uc-row-head .widget-text {width:150px}
   .uc-view {flex:none; max-height:520px; width:100%}
   .uc-side {flex:none; width:100%; border-left:0; border-top:1px solid var(--uc-line); padding:8px 2px}
 }

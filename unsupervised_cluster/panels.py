@@ -182,7 +182,7 @@ class ImagePanel(VBox):
         self.gallery.do('unmark_odd' if self.gallery.editor.state.odd[picked].all() else 'mark_odd', picked)
         self.changed()
 
-# %% ../nbs/58_panels.ipynb #321956e8
+# %% ../nbs/58_panels.ipynb #d5695105
 @patch
 def refresh(self:ImagePanel):
     "Show the image that was picked last"
@@ -193,7 +193,7 @@ def refresh(self:ImagePanel):
         return
     i,n = picked[-1],len(picked)
     many = f'<p><b>{n:,} images picked</b>, this one last</p>' if n>1 else ''
-    facts = ''.join(f'<dt>{escape(a)}</dt><dd>{escape(b)}</dd>' for a,b in gallery.facts(i))
+    facts = ''.join(f'<div><dt>{escape(a)}</dt><dd>{escape(b)}</dd></div>' for a,b in gallery.facts(i))
     self.about.value = f'{many}<div class="uc-figures">{self._figures(i)}</div><dl class="uc-facts">{facts}</dl>'
     _set_options(self.target, [*cluster_options(gallery), ('a new cluster', -1)])
     self.move.description = f'Move {n:,}' if n>1 else 'Move'
