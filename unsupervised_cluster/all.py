@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = []
 
-# %% ../nbs/90_all.ipynb #f6167cb4
+# %% ../nbs/90_all.ipynb #8972594e
 from .core import *
 from .results import *
 from .clustering import *
@@ -43,8 +43,19 @@ from .advise_k import *
 from .stable_k import *
 from .group import *
 from .plots import *
+from .similar import *
 from .edit_history import *
 from .editing import *
+from .clusters_csv import *
+from .export import *
+from .export_undo import *
+from .interpret import *
+from .thumbnails import *
+from .gallery import *
+from .tiles import *
+from .panels import *
+from .tools import *
+from .explore import *
 from .runs import *
 from .pipeline import *
 
