@@ -23,7 +23,7 @@ def clean_environment(place):
                JUPYTERLAB_WORKSPACES_DIR='workspaces', XDG_CONFIG_HOME='xdg', XDG_CACHE_HOME='cache')
     kept = {k:os.environ[k] for k in ('PATH','LANG','LC_ALL','PYTHONPATH','OMP_NUM_THREADS','TMPDIR') if k in os.environ}
     for o in own.values(): (Path(place)/o).mkdir(parents=True, exist_ok=True)
-    return kept | {k:str(Path(place)/o) for k,o in own.items()}
+    return kept | {k:str(Path(place)/o) for k,o in own.items()} | dict(PYTHONWARNINGS='ignore')
 
 def set_up_lab(place, dark):
     "No news, no look for updates, the wanted theme"

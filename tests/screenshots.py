@@ -19,7 +19,7 @@ RUNS = dict(content=dict(), autoencoder=dict(features='bottleneck', size=64, epo
 def save(shown, name):
     "Save what `shown`, a page or a part of it, looks like"
     im = Image.open(io.BytesIO(shown.screenshot(animations='disabled'))).convert('RGB')
-    im.save(IMAGES/f'explore_{name}.jpg', quality=82, optimize=True, subsampling=0)
+    im.save(IMAGES/f'explore_{name}.jpg', quality=78, optimize=True, subsampling=0)
     print(f'explore_{name}.jpg', im.size, f'{(IMAGES/f"explore_{name}.jpg").stat().st_size//1000} kB')
 
 def pick(page, within, i):
@@ -64,8 +64,8 @@ def main():
             tour(open_page(url, 'voila/render/content.ipynb'))
         with serve('lab', top/'work', top, dark=True) as url, browse(top, dark=True, height=940) as open_page:
             page = open_page(url, 'lab/tree/autoencoder.ipynb')
-            page.keyboard.press('Control+B') # More room: without the list of files
             run_all(page)
+            page.keyboard.press('Control+b') # More room: without the list of files
             page.locator('.uc-row').nth(2).wait_for()
             pick(page, page.locator('.uc-row').nth(2), 0)
             save(page, 'dark')

@@ -21,15 +21,17 @@ from .results import Features
 from .tiles import STYLE,push_button,style_sheet
 from .tools import ExportPanel,MapPanel
 
-# %% ../nbs/59_explore.ipynb #5951eea5
+# %% ../nbs/59_explore.ipynb #345b8382
 _LAYOUT = '''
 .uc-explorer .uc-line {flex-flow:row wrap; align-items:center; gap:4px 8px; overflow:visible}
 .uc-explorer .widget-inline-hbox {width:auto; min-width:0}
 .uc-explorer .widget-inline-hbox > .widget-label {width:auto; min-width:0; margin-right:6px}
 .uc-explorer .widget-toggle-buttons .widget-toggle-button {width:auto; margin:0 2px 0 0}
-.uc-body {align-items:stretch; gap:12px; height:680px; border-top:1px solid var(--uc-line); padding-top:6px; overflow:hidden}
+.uc-body {align-items:stretch; gap:12px; height:680px;
+  border-top:1px solid var(--uc-line); padding-top:6px; overflow:hidden}
 .uc-view {flex:1 1 0; min-width:0; overflow:auto; display:block}
-.uc-side {flex:0 0 316px; min-width:0; overflow:auto; border-left:1px solid var(--uc-line); padding:0 4px 8px 12px; flex-wrap:nowrap}
+.uc-side {flex:0 0 316px; min-width:0; overflow:auto; flex-wrap:nowrap;
+  border-left:1px solid var(--uc-line); padding:0 4px 8px 12px}
 .uc-main {gap:4px; overflow:visible}
 .uc-main > *, .uc-side > * {flex:none}
 .uc-row {border-bottom:1px solid var(--uc-line); padding:4px 0 6px; overflow:visible}
@@ -45,7 +47,8 @@ _LAYOUT = '''
 .uc-figures figure {margin:0; flex:0 1 auto; min-width:0}
 .uc-figures img {max-width:100%; max-height:240px; border-radius:3px; display:block; margin:0}
 .uc-figures figcaption {font-size:11px; color:var(--uc-muted)}
-.uc-facts {margin:8px 0; line-height:1.45}
+.uc-figures:has(figure + figure) :is(figure, img) {flex:1 1 0; width:100%}
+.uc-explorer .uc-facts {margin:8px 0; line-height:1.45}
 .uc-facts > div {display:flex; gap:10px}
 .uc-facts :is(dt, dd) {float:none; margin:0; padding:0; font-weight:400; overflow-wrap:anywhere}
 .uc-explorer .uc-facts dt {flex:0 0 92px; color:var(--uc-muted)}
@@ -59,7 +62,7 @@ _LAYOUT = '''
 }
 '''
 
-# %% ../nbs/59_explore.ipynb #4f96704c
+# %% ../nbs/59_explore.ipynb #499d3c76
 class Explorer(VBox):
     "Clusters to be looked at and corrected; `clustering` is what they are now"
     def __init__(self,
@@ -71,14 +74,14 @@ class Explorer(VBox):
         self.map,self.export = MapPanel(gallery, pick),ExportPanel(gallery, redraw)
         self.image,self.title,self.status = ImagePanel(gallery, redraw, pick),HTML(),HTML()
         ks = gallery.editor.ks
-        self.k = SelectionSlider(options=ks, value=gallery.editor.start.n_clusters, description='k', continuous_update=False,
-                                 tooltip='Number of clusters', disabled=len(ks)==1).add_class('uc-k')
+        self.k = SelectionSlider(options=ks, value=gallery.editor.start.n_clusters, description='k',
+                                 disabled=len(ks)==1, continuous_update=False, tooltip='Number of clusters').add_class('uc-k')
         self.k.observe(self._set_k, 'value')
         self.undo = push_button('\u21b6 Undo', lambda: self._do('undo'))
         self.redo = push_button('\u21b7 Redo', lambda: self._do('redo'))
         self.views = ToggleButtons(options=['Clusters','Map','Export'])
         self.views.observe(lambda _: self.refresh(), 'value')
-        self.several = ToggleButton(description='Pick several', tooltip='Pick more than one image, to move them together')
+        self.several = ToggleButton(description='Pick several', tooltip='Pick more than one, to move them together')
         self.several.observe(self._several, 'value')
         self.view,tools = Box().add_class('uc-view'),[self.views, self.k, self.several, self.undo, self.redo]
         super().__init__([style_sheet(STYLE+_LAYOUT), self.title, HBox(tools).add_class('uc-line'), self.status,
@@ -117,12 +120,13 @@ def _several(self:Explorer, change:dict):
     if not change['new']: self.gallery.picked = self.gallery.picked[-1:]
     self.refresh()
 
-# %% ../nbs/59_explore.ipynb #7cbe2294
+# %% ../nbs/59_explore.ipynb #7208a538
 @patch
 def refresh(self:Explorer):
     "Show everything as it is now; only the part that is looked at is drawn"
     gallery,editor = self.gallery,self.editor
-    panel = {'Map':self.map, 'Export':self.export}.get(self.views.value, self.cluster if gallery.opened is not None else self.rows)
+    clusters = self.rows if gallery.opened is None else self.cluster
+    panel = dict(Clusters=clusters, Map=self.map, Export=self.export)[self.views.value]
     for o in (panel, self.image): o.refresh()
     if self.view.children!=(panel,): self.view.children = [panel]
     n,k,odd = len(gallery.images),len(editor.state.clusters),len(editor.odd)

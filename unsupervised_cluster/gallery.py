@@ -29,12 +29,12 @@ def plain_text(
     "A text with a mark in place of each character that cannot be seen"
     return ''.join(o if o.isprintable() or o=='\u200d' else '\ufffd' for o in text)
 
-# %% ../nbs/57_gallery.ipynb #b790d1ea
+# %% ../nbs/57_gallery.ipynb #74e3c65d
 class Gallery:
     "What is looked at in a clustering that is edited"
     def __init__(self,
         editor:ClusterEditor, # The clustering and its commands
-        features:Features|None=None, # For neighbours and the map; without it, the distances to the centres say who is near
+        features:Features|None=None, # For neighbours and the map; None: the distances to the centres
         model:nn.Module|None=None, # An autoencoder, to show what it makes of an image
         size:int=224, # Height and width that the autoencoder wants, in pixels
         method:str='squish', # How images are brought to it, one of `RESIZE_METHODS`
@@ -139,7 +139,7 @@ def say(self:Gallery,
     self.message,self.failed = plain_text(message[:1].upper()+message[1:]),failed
     return not failed
 
-# %% ../nbs/57_gallery.ipynb #81b72372
+# %% ../nbs/57_gallery.ipynb #b071a178
 @patch
 def facts(self:Gallery,
     i:int, # Position in the table
@@ -147,8 +147,8 @@ def facts(self:Gallery,
     "What is known of an image, for a table"
     why,(w,h) = self.editor.why(i),self.images.sizes[i]
     number = lambda x: '' if np.isnan(x) else f'{x:.3g}'
-    sure = [] if np.isnan(why.confidence) else [(
-        'agreement' if why.voted else 'confidence', f'{why.confidence:.0%}' + (' of the clusterings' if why.voted else ''))]
+    name,of = ('agreement',' of the clusterings') if why.voted else ('confidence','')
+    sure = [] if np.isnan(why.confidence) else [(name, f'{why.confidence:.0%}{of}')]
     place = ('cluster', why.cluster or 'none: it is odd')
     res = [('file', why.image), ('pixels', f'{w:,} x {h:,}'), place, ('to its centre', number(why.distance)),
            ('next cluster', why.other), ('to that centre', number(why.other_distance)), *sure]
@@ -163,14 +163,14 @@ def neighbours(self:Gallery,
     "The images that are most like one, of whatever cluster"
     return similar(self.features, i, n)[0]
 
-# %% ../nbs/57_gallery.ipynb #96ba6944
+# %% ../nbs/57_gallery.ipynb #42e30eb2
 @patch
 def reconstruction(self:Gallery,
     i:int, # Position in the table
 )->bytes|None: # A JPEG; None if there is no autoencoder, or the file cannot be read any more
     "What the autoencoder makes of an image"
     if self.model is None: return None
-    try: pixels = np.asarray(self.resize(open_image(self.images.paths[i])))[None]
+    try: pixels = np.array(self.resize(open_image(self.images.paths[i])))[None]
     except BrokenImageError: return None
     made = np.round(reconstruct(self.model, pixels)[0].float().clip(0, 1).numpy()*255).astype(np.uint8)
     side,out = self.images.sizes[i],io.BytesIO()

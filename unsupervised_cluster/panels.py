@@ -101,7 +101,7 @@ class ClustersPanel(VBox):
         self.pager.show(first, len(shown), len(infos))
         if len(self.children)!=len(shown)+1: self.children = [*self.rows[:len(shown)], self.pager]
 
-# %% ../nbs/58_panels.ipynb #bf5370d6
+# %% ../nbs/58_panels.ipynb #36528e86
 class ClusterPanel(VBox):
     "The opened cluster: its images page by page, and what can be done with it as a whole"
     def __init__(self,
@@ -109,7 +109,8 @@ class ClusterPanel(VBox):
         changed:Callable[[],None], # Called after a command
         picked:Callable[[int],None], # Called with the image that is clicked
     ):
-        self.gallery,self.changed,self.title,self.pager,self.pages = gallery,changed,HTML(),Pager(self._turn),TileBox(picked)
+        self.gallery,self.changed,self.title = gallery,changed,HTML()
+        self.pager,self.pages = Pager(self._turn),TileBox(picked)
         self.order = ToggleButtons(options=[('Most typical first', False), ('Least typical first', True)])
         self.order.observe(lambda o: self._go(0, farthest=o['new']), 'value')
         self.back = push_button('‹ All clusters', lambda: self._go(0, None))

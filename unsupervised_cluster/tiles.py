@@ -49,7 +49,7 @@ def style_sheet(
     sheet = HTML(f'<style>{css}</style>')
     return sheet.add_class('uc-sheet')
 
-# %% ../nbs/57_tiles.ipynb #ce3a2366
+# %% ../nbs/57_tiles.ipynb #af127f42
 class Tile(NamedTuple):
     "A picture that can be clicked"
     index:int # What a click tells
@@ -59,6 +59,13 @@ class Tile(NamedTuple):
     picked:bool=False # Is it marked as picked?
     css:str='' # More rules for it, such as its place on a map
 
+def _dress(button:Button, tile:Tile):
+    "Give a button the text of its tile, and the mark if it is picked"
+    with button.hold_sync():
+        button.description,button.tooltip = ('\u2713 ' if tile.picked else '')+tile.text,tile.hint or tile.text
+        (button.add_class if tile.picked else button.remove_class)('uc-picked')
+
+# %% ../nbs/57_tiles.ipynb #115fe20e
 class TileBox(Box):
     "Pictures that can be clicked; the buttons are made once and get new pictures from page to page"
     def __init__(self,
@@ -95,13 +102,7 @@ class TileBox(Box):
         button.on_click(lambda _: self.on_click(self.tiles[j].index))
         return button.add_class('uc-tile').add_class(f'uc-at-{j}')
 
-def _dress(button:Button, tile:Tile):
-    "Give a button the text of its tile, and the mark if it is picked"
-    with button.hold_sync():
-        button.description,button.tooltip = ('\u2713 ' if tile.picked else '')+tile.text,tile.hint or tile.text
-        (button.add_class if tile.picked else button.remove_class)('uc-picked')
-
-# %% ../nbs/57_tiles.ipynb #5196d393
+# %% ../nbs/57_tiles.ipynb #67ebfdaf
 def push_button(
     text:str, # What it says
     on_click:Callable[[],None], # What it does
@@ -118,7 +119,7 @@ class Pager(HBox):
     def __init__(self,
         on_turn:Callable[[int],None], # Called with -1 for the page before and 1 for the next
     ):
-        self.back,self.next = (push_button(text, lambda o=o: on_turn(o)) for text,o in (('‹ Previous', -1), ('Next ›', 1)))
+        self.back,self.next = push_button('‹ Previous', lambda: on_turn(-1)),push_button('Next ›', lambda: on_turn(1))
         self.text = Label()
         super().__init__([self.back, self.text, self.next])
         self.add_class('uc-pager')

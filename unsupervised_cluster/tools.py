@@ -93,7 +93,7 @@ def _entry(named:tuple[str,tuple[str,str]])->str:
 
 _SIGNS = dict(o='\u25cf', s='\u25a0', x='\u00d7') | {'^':'\u25b2'}
 
-# %% ../nbs/58_tools.ipynb #938e416d
+# %% ../nbs/58_tools.ipynb #f8836c0c
 class ExportPanel(VBox):
     "The result as a CSV file, or as folders after a look at what would be written"
     def __init__(self,
@@ -110,7 +110,8 @@ class ExportPanel(VBox):
         self.write = push_button('Write these folders', self._write, primary=True)
         self.undo = push_button('Take the folders back', self._undo, 'Remove what was written, and nothing else')
         for o in (self.folder, self.how): o.observe(lambda _: self._forget(), 'value')
-        text = '<h4>A folder per cluster</h4><p class="uc-muted">The originals stay where they are; nothing is overwritten.</p>'
+        text = '<h4>A folder per cluster</h4>'
+        text += '<p class="uc-muted">The originals stay where they are; nothing is overwritten.</p>'
         super().__init__([HTML('<h4>A table of all images</h4>'), HBox([self.csv, self.save]).add_class('uc-line'),
                           HTML(text), HBox([self.folder, self.how, self.show]).add_class('uc-line'),
                           self.shown, HBox([self.write, self.undo]).add_class('uc-line')])
