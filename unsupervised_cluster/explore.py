@@ -62,7 +62,7 @@ _LAYOUT = '''
 }
 '''
 
-# %% ../nbs/59_explore.ipynb #499d3c76
+# %% ../nbs/59_explore.ipynb #4edfae00
 class Explorer(VBox):
     "Clusters to be looked at and corrected; `clustering` is what they are now"
     def __init__(self,
@@ -75,8 +75,8 @@ class Explorer(VBox):
         self.image,self.title,self.status = ImagePanel(gallery, redraw, pick),HTML(),HTML()
         ks = gallery.editor.ks
         self.k = SelectionSlider(options=ks, value=gallery.editor.start.n_clusters, description='k',
-                                 disabled=len(ks)==1, continuous_update=False, tooltip='Number of clusters').add_class('uc-k')
-        self.k.observe(self._set_k, 'value')
+                                 disabled=len(ks)==1, continuous_update=False, tooltip='Number of clusters')
+        self.k.add_class('uc-k').observe(self._set_k, 'value')
         self.undo = push_button('\u21b6 Undo', lambda: self._do('undo'))
         self.redo = push_button('\u21b7 Redo', lambda: self._do('redo'))
         self.views = ToggleButtons(options=['Clusters','Map','Export'])
