@@ -55,6 +55,12 @@ from .export import *
 from .export_undo import *
 from .interpret import *
 from .report import *
+from .thumbnails import *
+from .gallery import *
+from .tiles import *
+from .panels import *
+from .tools import *
+from .explore import *
 from .runs import *
 from .pipeline import *
 

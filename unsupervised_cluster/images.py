@@ -68,26 +68,9 @@ def to_rgb(
         im = Image.alpha_composite(Image.new('RGBA', im.size, 'white'), im)
     return im.convert('RGB')
 
-# %% ../nbs/10_images.ipynb #a403a53e
+# %% ../nbs/10_images.ipynb #3f905a2c
 #: Images with more pixels than this are set aside (Pillow's own limit before it raises), about 0.5 GB as RGB
 MAX_PIXELS = 178_956_970
-
-class BrokenImageError(ClusterError):
-    "A file that cannot be used as an image; the text is the reason, without the path"
-
-def open_image(
-    path:str|Path, # A file in one of `IMAGE_FORMATS`, whatever its name
-)->Image.Image: # Mode RGB, fully decoded, upright, first frame
-    "Decode an image file to RGB, or raise a `BrokenImageError` with the reason"
-    try:
-        if not os.path.exists(path): raise BrokenImageError('a link to nothing' if os.path.islink(path) else 'vanished')
-        if not os.path.isfile(path): raise BrokenImageError('not a file')
-        if not os.path.getsize(path): raise BrokenImageError('empty file (0 bytes)')
-        with Image.open(path, formats=_formats()) as im:
-            if im.width*im.height>MAX_PIXELS: raise BrokenImageError(f'too large: {im.width} x {im.height} pixels')
-            return to_rgb(_upright(im))
-    except ClusterError: raise
-    except Exception as e: raise BrokenImageError(_reason(e)) from e
 
 @cache
 def _formats()->list[str]:
@@ -108,6 +91,26 @@ def _reason(e:Exception)->str:
     if isinstance(e, PermissionError): return 'no permission to read it'
     if isinstance(e, MemoryError): return 'too large for the memory of this machine'
     return f'damaged: {str(e) or type(e).__name__}'
+
+# %% ../nbs/10_images.ipynb #7e215874
+class BrokenImageError(ClusterError):
+    "A file that cannot be used as an image; the text is the reason, without the path"
+
+def open_image(
+    path:str|Path, # A file in one of `IMAGE_FORMATS`, whatever its name
+    least:int|None=None, # Pixels that both sides need at least, for a faster and smaller JPEG; None for all it has
+)->Image.Image: # Mode RGB, fully decoded, upright, first frame
+    "Decode an image file to RGB, or raise a `BrokenImageError` with the reason"
+    try:
+        if not os.path.exists(path): raise BrokenImageError('a link to nothing' if os.path.islink(path) else 'vanished')
+        if not os.path.isfile(path): raise BrokenImageError('not a file')
+        if not os.path.getsize(path): raise BrokenImageError('empty file (0 bytes)')
+        with Image.open(path, formats=_formats()) as im:
+            if im.width*im.height>MAX_PIXELS: raise BrokenImageError(f'too large: {im.width} x {im.height} pixels')
+            if least: im.draft(None, (least,least))
+            return to_rgb(_upright(im))
+    except ClusterError: raise
+    except Exception as e: raise BrokenImageError(_reason(e)) from e
 
 # %% ../nbs/10_images.ipynb #eb7faf37
 def check_images(
