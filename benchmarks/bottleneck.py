@@ -2,6 +2,7 @@
 
     python benchmarks/bottleneck.py                # sample photos and scikit-learn's digits
     python benchmarks/bottleneck.py --photos DIR   # and photos whose names end in _KIND
+    python benchmarks/bottleneck.py --only NAME    # one network or one set of images; the other rows of the table stay
     python benchmarks/bottleneck.py --small        # a minute, to see that it runs; writes nothing
 
 A reading is a way from a trained network to numbers. `usual`: `FisherBottleneck` as it is, with three codebooks.
@@ -206,15 +207,28 @@ def measure_gradients(store, kinds, seeds):
         seconds.append(time.process_time()-start)
     return {'usual':runs},{'usual':seconds}
 
-def rows_of(name, store, kinds, only, seeds, epochs):
+def rows_of(name, store, kinds, networks_here, seeds, epochs, only=None):
     "The rows of one set of images, those of a network at a time"
     names = dict(images=name, n=len(kinds), kinds=len(set(kinds)))
     todo = [('reference','dense gradients',partial(measure_gradients, store, kinds, seeds))]
     todo += [(group,o,partial(measure, store, kinds, seeds, epochs, *args)) for group,o,*args in networks()
-             if only is None or o in only]
+             if networks_here is None or o in networks_here]
     for group,o,run in todo:
+        if only not in (None,name,o): continue
         runs,seconds = run()
         yield [row(runs[r], seconds[r], **names, group=group, network=o, reading=r) for r in runs]
+
+def key(row):
+    "What a row is about, so that they can be told apart and sorted"
+    known = ['dense gradients',*(o[1] for o in networks())]
+    return row['images'] in ('sample photos','digits'),row['images']=='digits',row['images'],\
+        known.index(row['network']) if row['network'] in known else len(known),list(READINGS).index(row['reading'])
+
+def merged(rows):
+    "The last table with `rows` in place of those that are about the same"
+    if not (HERE/'bottleneck.csv').exists(): return rows
+    with (HERE/'bottleneck.csv').open(newline='', encoding='utf-8') as f: old = {key(o):o for o in csv.DictReader(f)}
+    return [o for _,o in sorted((old|{key(o):o for o in rows}).items())]
 
 def write(rows, epochs):
     "The table, the machine and the date"
@@ -232,6 +246,7 @@ def main():
     p.add_argument('--photos', help='a folder of photos whose names end in _KIND')
     p.add_argument('--seeds', type=int, default=2)
     p.add_argument('--epochs', type=int, default=5)
+    p.add_argument('--only', metavar='NAME', help='a network or a set of images, such as "plain" or "digits"')
     p.add_argument('--small', action='store_true', help='60 photos at 32 pixels, one seed, one epoch; writes nothing')
     args = p.parse_args()
     keep_freed_memory()
@@ -239,9 +254,9 @@ def main():
     rows = []
     with tempfile.TemporaryDirectory() as tmp:
         for o in sets(args, Path(tmp)):
-            for new in rows_of(*o, seeds, epochs):
+            for new in rows_of(*o, seeds, epochs, args.only):
                 rows += new
                 for r in new: print(*(f'{k} {v}' for k,v in list(r.items())[3:]), sep='  ', flush=True)
-                if not args.small: write(rows, epochs)
+                if not args.small: write(merged(rows) if args.only else rows, epochs)
 
 if __name__=='__main__': main()
