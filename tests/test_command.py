@@ -38,7 +38,7 @@ def test_run_folder(first, place):
     assert {o.name for o in (place/'photos-clusters').iterdir()} == set(RUN_FILES)-consensus
     assert 'ImageTable: 30 images in photos, 3 set aside' in out
     assert 'training on 21 images, validating with 9' in out
-    assert 'epoch   2/2' in out and '3 files were set aside' in out and 'photos-clusters/montage.png' in out.replace('\\', '/')
+    assert 'epoch   2/2' in out and '3 files were set aside' in out and 'photos-clusters/report.html' in out.replace('\\', '/')
 
 def test_csv_names_every_file(first, place):
     with (place/'photos-clusters/clusters.csv').open(newline='', encoding='utf-8') as f: rows = {o['path']:o for o in csv.DictReader(f)}
@@ -72,7 +72,7 @@ def test_saved_run_predicts_the_same(first, place, monkeypatch):
 def test_by_default_by_content(first, place):
     status, out, err = command('photos', '--out', 'content', cwd=place)
     assert status == 0 and 'gradients' in out and 'training' not in out
-    assert {'run.json','clusters.csv','montage.png','scree.png','agreement.png'} <= {o.name for o in (place/'content').iterdir()}
+    assert {'run.json','report.html','clusters.csv','montage.png','scree.png','agreement.png'} <= {o.name for o in (place/'content').iterdir()}
     run = json.loads((place/'content/run.json').read_text())
     assert run['clusterer'] == 'consensus' and run['k_low'] <= run['k'] <= run['k_high'] and sum(run['sizes']) == 30
 

@@ -21,7 +21,7 @@ from .core import SavedFileError,argument_error
 from .embed import graph_vectors,link_parts,neighbor_graph
 from .whitening import unit_rows
 
-# %% ../nbs/43_consensus.ipynb #a56ad740
+# %% ../nbs/43_consensus.ipynb #f559a518
 #: So many vectors more than clusters are looked at, where the graph does not fall into k parts by itself
 MORE_VECTORS = (4,6,8,10)
 
@@ -51,6 +51,7 @@ class GraphSpectra:
             self.found[n_neighbors] = graph_vectors(graph, self.n_vectors, self.seed)
         return self.found[n_neighbors]
 
+# %% ../nbs/43_consensus.ipynb #19a89243
 def graph_labels(
     X:np.ndarray|GraphSpectra, # Rows of one view, finite, shape (n, d), or their spectra
     n_clusters:int, # From 1 to n

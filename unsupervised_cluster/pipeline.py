@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['ImageClusterer']
 
-# %% ../nbs/60_pipeline.ipynb #9928aaf3
-import warnings
+# %% ../nbs/60_pipeline.ipynb #ddc21703
+import time,warnings
 from collections.abc import Callable,Sequence
 from datetime import datetime,timezone
 from pathlib import Path
@@ -15,26 +15,26 @@ from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 from .callbacks import PrintEpochs
-from .choose_k import KChoice,KSweep
 from .cluster import check_k
 from .clustering import Clustering
 from .core import NoImagesError,SavedFileError,argument_error,print_progress,read_json,write_json
 from .data import seeded_splitter
 from .encoders import default_encoder,encode_images,load_encoder,needs_autoencoder
 from .encoders import save_encoder,usual_size
-from .group import assign_groups,choose_groups,group_features,load_groups,save_groups
+from .group import assign_groups,check_clusterer,choice_dict,choice_from,choose_groups
+from .group import group_features,load_groups,save_groups
 from .history import History,history_dict,history_from
 from .images import answer_given,as_table,given_paths
 from .learner import get_recipe,train_autoencoder
 from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .plots import plot_losses,plot_montage,plot_scree,save_pictures
+from .report import write_report
 from .results import Features,ImageTable
 from .runs import run_folder,versions
 from .saving import load_autoencoder,save_autoencoder
-from .stable_k import StableK
 
-# %% ../nbs/60_pipeline.ipynb #8c7f49c9
+# %% ../nbs/60_pipeline.ipynb #ad596511
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
     """Cluster a folder of images by what they show, or by the bottleneck of an autoencoder that is trained on them.
 
@@ -44,7 +44,7 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
     def __init__(self,
         n_clusters:int|None=None, # Number of clusters; None for the one that suits the images
         features:str='gradients', # What to cluster by, one of `ENCODERS`; 'bottleneck': as first described
-        clusterer:str='auto', # 'consensus', 'kmeans', or 'auto': K-means for the bottleneck, a consensus for all others
+        clusterer:str='auto', # One of `CLUSTERERS`, or 'auto': K-means for the bottleneck, a consensus for all others
         size:int|None=None, # Height and width that images are brought to in pixels; None for what suits the features
         method:str='squish', # How: 'squish', 'crop' or 'pad'
         valid_pct:float=0.3, # Part of the images that validates a training, between 0 and 1
@@ -74,12 +74,12 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         "A progress that prints lines, if wanted"
         return print_progress(what) if self.verbose else None
 
-# %% ../nbs/60_pipeline.ipynb #7f100a26
+# %% ../nbs/60_pipeline.ipynb #15e8df12
 @patch
 def _check(self:ImageClusterer):
     "Raise an error for arguments that cannot be used"
-    for name,known in (('clusterer', ('auto','consensus','kmeans')), ('subset', ('all','valid'))):
-        if (o := getattr(self, name)) not in known: raise argument_error(name, o, ' or '.join(known))
+    if self.clusterer!='auto': check_clusterer(self.clusterer)
+    if self.subset not in ('all','valid'): raise argument_error('subset', self.subset, 'all or valid')
     self.recipe_ = get_recipe(self.recipe, epochs=self.epochs, patience=self.patience, lr=self.lr, bs=self.bs)
     for name,o in (('max_k', self.max_k), ('epochs', self.recipe_['epochs'])):
         if not isinstance(o, (int,np.integer)) or o<1: raise argument_error(name, o, 'a whole number, 1 or more')
@@ -89,7 +89,7 @@ def _check(self:ImageClusterer):
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
-# %% ../nbs/60_pipeline.ipynb #f801abdc
+# %% ../nbs/60_pipeline.ipynb #f66576d9
 @patch
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
@@ -97,7 +97,7 @@ def fit(self:ImageClusterer,
 )->ImageClusterer: # Itself
     "Encode the images, choose a number of clusters, and cluster them"
     self._check()
-    self.given_ = given_paths(X)
+    start,self.given_ = time.perf_counter(),given_paths(X)
     table = as_table(self.given_ or X, self._progress('verifying'))
     self._say(repr(table))
     if len(table)<2:
@@ -107,7 +107,9 @@ def fit(self:ImageClusterer,
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
     self._encode(store)
     self._cluster(self._seen(store.images))
-    if self.features!='gradients': self._say(nuisance_report(self.clustering_, store.pixels, self.seed).warning)
+    self.nuisance_ = nuisance_report(self.clustering_, store.pixels, self.seed)
+    if self.features!='gradients': self._say(self.nuisance_.warning)
+    self.seconds_ = time.perf_counter()-start
     return self
 
 @patch
@@ -187,7 +189,7 @@ def transform(self:ImageClusterer,
     found = self.assign((given := given_paths(X)) or X)
     return answer_given(given, found.images, found.distances, np.nan)
 
-# %% ../nbs/60_pipeline.ipynb #9cee4d26
+# %% ../nbs/60_pipeline.ipynb #3b5432a9
 @patch
 def save(self:ImageClusterer,
     folder:str|Path, # A new or empty folder, or an older run, which is replaced as a whole
@@ -202,7 +204,10 @@ def save(self:ImageClusterer,
         save_encoder(self.encoder_, f/('model.safetensors' if self.model_ is None else 'encoder.safetensors'))
         if self.grouped_ is not None: save_groups(self.grouped_, f/'clusterer.safetensors')
         save_pictures(f, self._draws())
-        write_json(f/'run.json', 'Run', self.summary())
+        write_json(f/'run.json', 'Run', summary := self.summary())
+        write_report(self.clustering_, f/'report.html', self.features_, self.choice_, self.stable_,
+                     history=self.history_, nuisance=self.nuisance_, summary=summary,
+                     progress=self._progress('report'))
     return Path(folder)
 
 @patch
@@ -213,35 +218,31 @@ def _draws(self:ImageClusterer)->dict[str,Callable]:
     if self.stable_ is not None: draws['agreement'] = self.stable_.plot
     return draws
 
-# %% ../nbs/60_pipeline.ipynb #a93e79ed
+# %% ../nbs/60_pipeline.ipynb #9e3bd565
 @patch
 def summary(self:ImageClusterer)->dict: # What JSON can hold
     "What `run.json` says: arguments, versions, counts, training, choice of k, sizes"
-    c,choice,sweep,stable = self.clustering_,self.choice_,self.choice_.sweep,self.stable_
+    c = self.clustering_
     return dict(
         made=datetime.now(timezone.utc).isoformat(timespec='seconds'), versions=versions(), arguments=self.get_params(),
         size=self.size_, clusterer=self.kind_, images=len(c), set_aside=len(c.images.broken),
         device=None if self.model_ is None else str(next(self.model_.parameters()).device),
         training=history_dict(self.history_), epochs=len(self.history_), recipe=self.recipe_, precision=self.precision_,
         validation_error=self.history_.valid_loss[-1] if len(self.history_) else None,
-        k=choice.k, reason=choice.reason, k_low=choice.low, k_high=choice.high, elbow=sweep.elbow, ks=list(sweep.ks),
-        inertia=sweep.inertia.tolist(), sweep_labels=sweep.labels.tolist(), sizes=c.sizes.tolist(),
-        stable=None if stable is None else [getattr(o, 'tolist', lambda o=o: o)() for o in vars(stable).values()],
+        sizes=c.sizes.tolist(), seconds=dict(total=round(self.seconds_, 1)), **choice_dict(self.choice_, self.stable_),
         given=None if self.given_ is None else [str(o) for o in self.given_])
 
-# %% ../nbs/60_pipeline.ipynb #701e7146
+# %% ../nbs/60_pipeline.ipynb #93931094
 def _from_summary(cls:type, path:Path)->ImageClusterer:
     "A clusterer with what `run.json` says of it"
     d = read_json(path, 'Run')
     try:
         self = cls(**d['arguments'])
         self.given_ = None if d['given'] is None else [Path(o) for o in d['given']]
-        sweep = KSweep(tuple(d['ks']), np.array(d['inertia']), np.array(d['sweep_labels']))
-        self.choice_ = KChoice(d['k'], d['reason'], sweep, d['k_low'], d['k_high'])
+        self.choice_,self.stable_ = choice_from(d)
         self.history_,self.size_,self.kind_ = history_from(d['training']),d['size'],d['clusterer']
-        self.recipe_,self.precision_ = d['recipe'],d['precision']
-        ks,a,ref,*more = d['stable'] or (None,)*3
-        self.stable_ = None if ks is None else StableK(tuple(ks), np.array(a), np.array(ref), *more)
+        self.recipe_,self.precision_,self.nuisance_ = d['recipe'],d['precision'],None
+        self.seconds_ = d['seconds']['total']
         needs_autoencoder(self.features) # Raises an error for an unknown name
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
     return self

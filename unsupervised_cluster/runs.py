@@ -13,10 +13,11 @@ from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
 from .core import SavedFileError,argument_error,read_json
 
-# %% ../nbs/53_runs.ipynb #fd0667e9
+# %% ../nbs/53_runs.ipynb #a488dad8
 #: The files of a run folder
-RUN_FILES = ('run.json','clusters.csv','montage.png','scree.png','losses.png','agreement.png','model.safetensors',
-             'encoder.safetensors','clusterer.safetensors','features.npy','features.json','clustering.safetensors')
+RUN_FILES = ('run.json','report.html','clusters.csv','montage.png','scree.png','losses.png','agreement.png',
+             'model.safetensors','encoder.safetensors','clusterer.safetensors','features.npy','features.json',
+             'clustering.safetensors')
 
 def check_run_folder(
     folder:str|Path, # Where a run is to be written
