@@ -109,7 +109,7 @@ def fit_autoencoder(
     with seeded(learn.dls.seed): learn.fit(epochs-done, lr, cbs=cbs)
     return learn.history
 
-# %% ../nbs/27_learner.ipynb #3e727da2
+# %% ../nbs/27_learner.ipynb #006f2176
 def train_autoencoder(
     images:PixelStore|ImageTable|str|Path|Sequence[str|Path], # A folder, image files, a table, or decoded pixels
     recipe:str='fast', # One of `RECIPES`
@@ -117,11 +117,13 @@ def train_autoencoder(
     seed:int=42, # Of the weights, the split and the order of the images
     cbs:Callback|list[Callback]|None=None, # More callbacks, such as `PrintEpochs`
     model:nn.Module|None=None, # An autoencoder like `ConvAutoencoder`; None for a new one
+    precision:str='auto', # What the model computes in: 'full', 'bf16', or 'auto' for what pays on the device
     **changes, # Other values than the recipe's: `bs`, or an argument of `fit_autoencoder`
 )->AutoencoderLearner: # Trained
     "Train an autoencoder on images by a recipe"
     how = get_recipe(recipe, **changes)
-    learn = autoencoder_learner(autoencoder_dls(images, valid_pct=valid_pct, seed=seed, bs=how.pop('bs')), model)
+    dls = autoencoder_dls(images, valid_pct=valid_pct, seed=seed, bs=how.pop('bs'))
+    learn = autoencoder_learner(dls, model, precision=precision)
     with learn.no_bar(), learn.no_logging(): fit_autoencoder(learn, **how, cbs=cbs)
     return learn
 

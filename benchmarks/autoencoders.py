@@ -1,14 +1,14 @@
 """Does a better autoencoder make the Fisher vectors of its bottleneck see more? Trainings, and three readings of each.
 
-    python benchmarks/bottleneck.py                # sample photos and scikit-learn's digits
-    python benchmarks/bottleneck.py --photos DIR   # and photos whose names end in _KIND
-    python benchmarks/bottleneck.py --only NAME    # one network or one set of images; the other rows of the table stay
-    python benchmarks/bottleneck.py --small        # a minute, to see that it runs; writes nothing
+    python benchmarks/autoencoders.py                # sample photos and scikit-learn's digits
+    python benchmarks/autoencoders.py --photos DIR   # and photos whose names end in _KIND
+    python benchmarks/autoencoders.py --only NAME    # one network or one set of images; the other rows of the table stay
+    python benchmarks/autoencoders.py --small        # a minute, to see that it runs; writes nothing
 
 A reading is a way from a trained network to numbers. `usual`: `FisherBottleneck` as it is, with three codebooks.
 `dense`: a patch at every place, in three sizes. `root`: dense, and each patch as the root of its shares, like RootSIFT.
 The kinds are for the scores only, and the right number of clusters is given. Seconds are the processor's, of
-training, encoding and clustering. It writes bottleneck.csv and bottleneck.txt (machine and date) beside itself, after
+training, encoding and clustering. It writes autoencoders.csv and autoencoders.txt (machine and date) beside itself, after
 every network.
 """
 import argparse, csv, platform, tempfile, time
@@ -226,18 +226,18 @@ def key(row):
 
 def merged(rows):
     "The last table with `rows` in place of those that are about the same"
-    if not (HERE/'bottleneck.csv').exists(): return rows
-    with (HERE/'bottleneck.csv').open(newline='', encoding='utf-8') as f: old = {key(o):o for o in csv.DictReader(f)}
+    if not (HERE/'autoencoders.csv').exists(): return rows
+    with (HERE/'autoencoders.csv').open(newline='', encoding='utf-8') as f: old = {key(o):o for o in csv.DictReader(f)}
     return [o for _,o in sorted((old|{key(o):o for o in rows}).items())]
 
 def write(rows, epochs):
     "The table, the machine and the date"
-    with (HERE/'bottleneck.csv').open('w', newline='', encoding='utf-8') as f:
+    with (HERE/'autoencoders.csv').open('w', newline='', encoding='utf-8') as f:
         out = csv.DictWriter(f, FIELDS)
         out.writeheader()
         out.writerows(rows)
     version = torch.__version__.split('+')[0]
-    (HERE/'bottleneck.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, '
+    (HERE/'autoencoders.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, '
                                        f'torch {version}: {epochs} epochs at 96 pixels, digits at 32\n')
 
 def main():
