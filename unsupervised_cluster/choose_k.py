@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['elbow_k', 'KSweep', 'sweep_k', 'KChoice', 'choose_k']
 
-# %% ../nbs/42_choose_k.ipynb #3fd2bf83
+# %% ../nbs/42_choose_k.ipynb #a4aa304a
 import warnings
 from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from kneed import KneeLocator
 from matplotlib.axes import Axes
-from .cluster import check_k,fit_kmeans,rotate_rows
+from .cluster import check_k,fit_kmeans,rotate_rows,threads_for
 from .core import argument_error
 from .results import Features
 
@@ -63,7 +63,7 @@ class KSweep:
         ax.legend(frameon=False)
         return ax
 
-# %% ../nbs/42_choose_k.ipynb #637dfb3d
+# %% ../nbs/42_choose_k.ipynb #f25d1896
 def sweep_k(
     X:np.ndarray|Features, # Rows of numbers, shape (n, d), or the features of images
     ks:Iterable[int]=range(1,15), # Candidate numbers of clusters from 1 to n, strictly increasing
@@ -80,7 +80,7 @@ def sweep_k(
     for k in (ks[0],ks[-1]): check_k(k, len(X))
     Z = rotate_rows(X)
     each = progress(ks, total=len(ks)) if progress else ks
-    found = {k:fit_kmeans(Z, k, n_init, max_iter, seed, fewer_ok=True) for k in each}
+    with threads_for(Z.size): found = {k:fit_kmeans(Z, k, n_init, max_iter, seed, fewer_ok=True) for k in each}
     return KSweep(ks, np.array([o[1] for o in found.values()]), np.stack([o[0] for o in found.values()]))
 
 # %% ../nbs/42_choose_k.ipynb #6a1884c4

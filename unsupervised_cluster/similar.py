@@ -6,7 +6,7 @@
 __all__ = ['MAPS', 'MAP_COLORS', 'MAP_MARKERS', 'similar', 'usual_pair', 'hash_bits', 'near_duplicates', 'outliers', 'map_2d',
            'cluster_style', 'spread_out', 'plot_map']
 
-# %% ../nbs/51_similar.ipynb #df073e9e
+# %% ../nbs/51_similar.ipynb #6d2fa319
 import os
 from collections.abc import Iterator,Sequence
 from pathlib import Path
@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import NearestNeighbors
+from .cluster import threads_for
 from .clustering import Clustering
 from .core import ClusterError,argument_error
 from .images import BrokenImageError,as_table,open_image
@@ -140,7 +141,7 @@ def outliers(
         score[labels==c] /= usual if usual>0 else 1
     return np.argsort(-np.where(labels<0, np.inf, score), kind='stable')[:n]
 
-# %% ../nbs/51_similar.ipynb #63b69ab2
+# %% ../nbs/51_similar.ipynb #091267ac
 #: Ways to draw the map
 MAPS = ('tsne','pca','umap')
 
@@ -154,7 +155,7 @@ def _tsne_2d(Z:np.ndarray, max_rows:int, seed:int)->np.ndarray:
     "t-SNE of at most `max_rows` rows, the others beside their neighbours"
     rows = np.sort(np.random.default_rng(seed).permutation(len(Z))[:max_rows])
     tsne = TSNE(perplexity=min(30., (len(rows)-1)/3), init='pca', max_iter=500, random_state=seed)
-    place = tsne.fit_transform(Z[rows]+np.float32(0))
+    with threads_for(Z.size): place = tsne.fit_transform(Z[rows]+np.float32(0))
     if len(rows)==len(Z): return place
     distance,index = NearestNeighbors(n_neighbors=5).fit(Z[rows]).kneighbors(Z)
     weight = 1/np.maximum(distance, 1e-6*distance.mean()+1e-12)**2
