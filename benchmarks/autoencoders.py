@@ -11,9 +11,8 @@ The kinds are for the scores only, and the right number of clusters is given. Se
 training, encoding and clustering. It writes autoencoders.csv and autoencoders.txt (machine and date) beside itself, after
 every network.
 """
-import argparse, csv, platform, tempfile, time
+import argparse, tempfile, time
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from pathlib import Path
 import numpy as np
@@ -23,10 +22,10 @@ from fastai.callback.core import Callback
 from fastai.callback.hook import hook_output
 from sklearn.datasets import load_digits
 from torch import Tensor,nn
+from results import last_rows, write_table
 from unsupervised_cluster.all import *
 from clusters import as_pictures
 
-HERE = Path(__file__).resolve().parent
 FIELDS = ['images','n','kinds','group','network','reading','seeds','acc','acc_min','acc_max','nmi','ari','seconds']
 WIDE = dict(widths=(32,32))
 
@@ -226,19 +225,11 @@ def key(row):
 
 def merged(rows):
     "The last table with `rows` in place of those that are about the same"
-    if not (HERE/'autoencoders.csv').exists(): return rows
-    with (HERE/'autoencoders.csv').open(newline='', encoding='utf-8') as f: old = {key(o):o for o in csv.DictReader(f)}
-    return [o for _,o in sorted((old|{key(o):o for o in rows}).items())]
+    return [o for _,o in sorted({key(o):o for o in (*last_rows('autoencoders'),*rows)}.items())]
 
 def write(rows, epochs):
     "The table, the machine and the date"
-    with (HERE/'autoencoders.csv').open('w', newline='', encoding='utf-8') as f:
-        out = csv.DictWriter(f, FIELDS)
-        out.writeheader()
-        out.writerows(rows)
-    version = torch.__version__.split('+')[0]
-    (HERE/'autoencoders.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, '
-                                       f'torch {version}: {epochs} epochs at 96 pixels, digits at 32\n')
+    write_table('autoencoders', FIELDS, rows, f': {epochs} epochs at 96 pixels, digits at 32')
 
 def main():
     "The command"

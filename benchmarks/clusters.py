@@ -10,19 +10,17 @@ have been found is in the table beside it. Other tools run with their usual sett
 DEC on the pixels, clustimage on the files. `seconds` are the processor's, of one run.
 It writes clusters.csv and clusters.txt (machine and date) beside itself.
 """
-import argparse, csv, gzip, importlib, logging, platform, tempfile, time
+import argparse, gzip, importlib, logging, tempfile, time
 from contextlib import redirect_stderr, redirect_stdout
-from datetime import date
 from io import StringIO
 from pathlib import Path
 import numpy as np
-import torch
 from PIL import Image
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_digits
+from results import last_rows, write_table
 from unsupervised_cluster.all import *
 
-HERE = Path(__file__).resolve().parent
 FIELDS = ['images','n','kinds','way','seeds','acc','acc_min','acc_max','nmi','ari','found_k','seconds']
 BOTTLENECK = dict(features='bottleneck', size=112, epochs=10)
 
@@ -108,8 +106,10 @@ def measure(name, images, kinds, ways, seeds):
         yield row(name, way, kinds, runs, stable, seconds)
     pixels = decode_images(images, min(64, usual_size('gradients', images))).pixels
     for way,labels in others().items():
-        start,some = time.process_time(),seeds[:dict(pixels=len(seeds), clustimage=1).get(way, 1 if len(images)>5000 else 2)]
-        with redirect_stdout(StringIO()), redirect_stderr(StringIO()): runs = [labels(images, pixels, k, o) for o in some]
+        n_runs = dict(pixels=len(seeds), clustimage=1).get(way, 1 if len(images)>5000 else 2)
+        start,some = time.process_time(),seeds[:n_runs]
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            runs = [labels(images, pixels, k, o) for o in some]
         yield row(name, way, kinds, runs, None, [(time.process_time()-start)/len(runs)])
 
 def main():
@@ -117,7 +117,8 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--photos', help='a folder of photos whose names end in _KIND')
     p.add_argument('--mnist', help='a folder with MNIST images and labels, idx, compressed')
-    p.add_argument('--seeds', type=int, default=5, help='seeds (5); at most three for the contrastive encoder, two for others\' networks')
+    p.add_argument('--seeds', type=int, default=5,
+                   help="seeds (5); at most three for the contrastive encoder, two for others' networks")
     p.add_argument('--only', metavar='NAME', help='one set of images, such as "digits"; the other rows of the table stay')
     p.add_argument('--small', action='store_true', help='fewer images, one seed; writes nothing')
     args = p.parse_args()
@@ -130,14 +131,7 @@ def main():
                 rows.append(o)
                 print(*(f'{k} {v}' for k,v in o.items()), sep='  ', flush=True)
     if args.small: return
-    if args.only and (HERE/'clusters.csv').exists():
-        with (HERE/'clusters.csv').open(newline='', encoding='utf-8') as f:
-            rows = [*(o for o in csv.DictReader(f) if o['images']!=args.only),*rows]
-    with (HERE/'clusters.csv').open('w', newline='', encoding='utf-8') as f:
-        out = csv.DictWriter(f, FIELDS, extrasaction='ignore')
-        out.writeheader()
-        out.writerows(rows)
-    (HERE/'clusters.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
-                                     f'{torch.__version__.split("+")[0]}\n')
+    if args.only: rows = [*(o for o in last_rows('clusters') if o['images']!=args.only),*rows]
+    write_table('clusters', FIELDS, rows)
 
 if __name__=='__main__': main()

@@ -7,12 +7,10 @@
 Keras and clustimage take part where they are installed. It writes speed.csv and speed.txt (machine and date) beside itself.
 Set OMP_NUM_THREADS=1 for seconds that other work on the machine does not change much.
 """
-import argparse, csv, importlib.util, json, os, platform, resource, subprocess, sys, tempfile, time
-from datetime import date
+import argparse, importlib.util, json, os, resource, subprocess, sys, tempfile, time
 from pathlib import Path
 import numpy as np
 
-HERE = Path(__file__).resolve().parent
 FIELDS = ['part','way','value','unit','ratio']
 
 def clock(work, n=1):
@@ -237,16 +235,8 @@ def main():
             rows.append(o)
             print(*o.values(), sep='  ', flush=True)
     if args.small: return
-    path = HERE/'speed.csv'
-    if args.only and path.exists():
-        with path.open(newline='', encoding='utf-8') as f:
-            rows = [*(o for o in csv.DictReader(f) if o['part']!=args.only),*rows]
-    with path.open('w', newline='', encoding='utf-8') as f:
-        out = csv.DictWriter(f, FIELDS)
-        out.writeheader()
-        out.writerows(rows)
-    import torch
-    (HERE/'speed.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
-                                  f'{torch.__version__.split("+")[0]}\n')
+    from results import last_rows, write_table # It imports torch, which a child that measures something else does not need
+    if args.only: rows = [*(o for o in last_rows('speed') if o['part']!=args.only),*rows]
+    write_table('speed', FIELDS, rows)
 
 if __name__=='__main__': main()

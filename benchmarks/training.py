@@ -8,8 +8,7 @@ recipe and a twentieth more.
 
 It writes training.csv, training.txt (machine and date) and training.jpg (the reconstructions) beside itself.
 """
-import argparse, csv, platform, tempfile, time
-from datetime import date
+import argparse, tempfile, time
 from pathlib import Path
 import matplotlib
 matplotlib.use('Agg')
@@ -18,9 +17,9 @@ import numpy as np
 import torch
 from skimage.metrics import structural_similarity
 from fastai.callback.core import Callback
+from results import HERE, last_rows, write_table
 from unsupervised_cluster.all import *
 
-HERE = Path(__file__).resolve().parent
 FIELDS = ['group','recipe','weights','rate','epochs','seconds','mse','ssim','checkerboard','mse_same_seconds','ssim_same_seconds']
 DEEP = dict(widths=(32,64,128,16), depth=3)
 BATCH = 10
@@ -107,8 +106,7 @@ def compare(store, epochs, only=None):
 def merged(rows):
     "The rows of the last table, with `rows` in place of those of the same name"
     new = {(o['group'],o['recipe']):o for o in rows}
-    with (HERE/'training.csv').open(newline='', encoding='utf-8') as f:
-        return [new.get((o['group'],o['recipe']), o) for o in csv.DictReader(f)]
+    return [new.get((o['group'],o['recipe']), o) for o in last_rows('training')]
 
 def draw(drawn, path):
     "The reconstructions side by side, a row per recipe"
@@ -138,12 +136,7 @@ def main():
         rows,drawn = compare(store, 2 if args.small else args.epochs, args.only)
     if args.small: return
     if args.only: rows = merged(rows)
-    with (HERE/'training.csv').open('w', newline='', encoding='utf-8') as f:
-        out = csv.DictWriter(f, FIELDS)
-        out.writeheader()
-        out.writerows(rows)
-    (HERE/'training.txt').write_text(f'{date.today()}, {platform.machine()}, {torch.get_num_threads()} threads, torch '
-                                     f'{torch.__version__.split("+")[0]}: {len(images)} photos at {store.size} pixels\n')
+    write_table('training', FIELDS, rows, f': {len(images)} photos at {store.size} pixels')
     if not args.only: draw(drawn, HERE/'training.jpg')
 
 if __name__=='__main__': main()
