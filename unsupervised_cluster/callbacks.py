@@ -5,13 +5,12 @@
 # %% auto #0
 __all__ = ['KeepHistory', 'EpochOrder', 'EarlyStop', 'PrintEpochs', 'KeepBest', 'Precision']
 
-# %% ../nbs/24_callbacks.ipynb #c2a4435c
+# %% ../nbs/24_callbacks.ipynb #a749c10c
 import random,time
 from fastai.callback.core import Callback,CancelFitException
 from fastai.learner import Recorder
-from .core import argument_error
 from .history import History,add_epoch,stale_epochs
-from .models import PRECISIONS,best_precision,in_precision
+from .models import best_precision,in_precision
 
 # %% ../nbs/24_callbacks.ipynb #d673477c
 class KeepHistory(Callback):
@@ -89,14 +88,14 @@ class KeepBest(Callback):
         "Put the best weights back"
         if hasattr(self.learn, 'best_weights'): self.model.load_state_dict(self.learn.best_weights)
 
-# %% ../nbs/24_callbacks.ipynb #4e009dae
+# %% ../nbs/24_callbacks.ipynb #af7acc11
 class Precision(Callback):
     "Let the model compute in `precision`; the loss gets 32 bits in any case"
     order = KeepHistory.order+1
     def __init__(self,
         precision:str='auto', # One of `PRECISIONS`
     ):
-        if precision not in PRECISIONS: raise argument_error('precision', precision, f'one of {", ".join(PRECISIONS)}')
+        best_precision(precision=precision) # Raises an error for an unknown name
         self.precision,self.block = precision,None
 
     def before_batch(self):
@@ -119,4 +118,4 @@ class Precision(Callback):
     @property
     def used(self)->str:
         "What is computed in, 'full' or 'bf16'"
-        return best_precision(self.dls.device) if self.precision=='auto' else self.precision
+        return best_precision(self.dls.device, self.precision)

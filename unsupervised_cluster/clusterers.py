@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['METHODS', 'METHOD_NAMES', 'main_components', 'fit_minibatch', 'fit_mixture', 'fit_ward', 'fit_spectral',
-           'fit_hdbscan', 'umap_rows', 'nearest_center', 'finds_number', 'order_labels', 'vote_labels',
-           'NeighborClusterer', 'cluster_minibatch']
+           'fit_hdbscan', 'umap_rows', 'nearest_center', 'finds_number', 'vote_labels', 'NeighborClusterer',
+           'cluster_minibatch']
 
-# %% ../nbs/44_clusterers.ipynb #9259521e
+# %% ../nbs/44_clusterers.ipynb #cc42643c
 import warnings
 import numpy as np
 from fastcore.basics import patch
@@ -17,7 +17,7 @@ from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning,NotFittedError
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits # comes with scikit-learn
-from .cluster import assign_clusters,check_k,fit_kmeans
+from .cluster import assign_clusters,check_k,fit_kmeans,order_labels
 from .clustering import Clustering
 from .consensus import neighbor_votes
 from .core import SavedFileError,argument_error
@@ -118,7 +118,7 @@ def umap_rows(
         U = np.asarray(found.fit_transform(Z), float)
     return (U-U.mean(0))/max(U.std(), 1e-12)
 
-# %% ../nbs/44_clusterers.ipynb #5d9448d9
+# %% ../nbs/44_clusterers.ipynb #f21db34e
 def nearest_center(
     Z:np.ndarray, # Rows, shape (n, d)
     centers:np.ndarray, # Shape (k, d)
@@ -138,14 +138,6 @@ def finds_number(
 )->bool: # Whether it finds the number of clusters, and leaves images out
     "Is it HDBSCAN, with or without UMAP?"
     return method.endswith('hdbscan')
-
-def order_labels(
-    labels:np.ndarray, # Any whole numbers, negative for noise, shape (n,)
-)->np.ndarray: # From 0, the largest cluster first and no number left out; -1 for noise; int, shape (n,)
-    "Number the clusters by their size"
-    found,inverse,size = np.unique(labels, return_inverse=True, return_counts=True)
-    rank = np.argsort(np.argsort(np.where(found<0, 1, -size), kind='stable'))
-    return np.where(labels<0, -1, rank[inverse])
 
 # %% ../nbs/44_clusterers.ipynb #01591e29
 def vote_labels(

@@ -150,14 +150,17 @@ def latent_shape(self:ConvAutoencoder,
     if size<step or size%step: raise argument_error('size', size, f'a number of pixels divisible by {step}')
     return self.config['widths'][-1],size//step,size//step
 
-# %% ../nbs/20_models.ipynb #f6f84a24
+# %% ../nbs/20_models.ipynb #f3643848
 #: Precisions of training and encoding; 'auto' is one of the other two
 PRECISIONS = ('auto','full','bf16')
 
 def best_precision(
     device:str|torch.device='cpu', # Where the model is
-)->str: # 'bf16' where the hardware multiplies bfloat16 faster, else 'full'
-    "The precision that pays on a device"
+    precision:str='auto', # One of `PRECISIONS`; one that is not 'auto' stays
+)->str: # 'full' or 'bf16', the latter for 'auto' where the hardware multiplies bfloat16 faster
+    "The precision that pays on a device, or the one that is asked for"
+    if precision not in PRECISIONS: raise argument_error('precision', precision, f'one of {", ".join(PRECISIONS)}')
+    if precision!='auto': return precision
     if (kind := torch.device(device).type)=='cuda': fast = torch.cuda.is_bf16_supported(including_emulation=False)
     else: fast = kind=='cpu' and any(getattr(torch.cpu, o, bool)() for o in _CPU_CHECKS)
     return 'bf16' if fast else 'full'
@@ -170,6 +173,4 @@ def in_precision(
     device:str|torch.device='cpu', # Where the model is
 )->AbstractContextManager: # Inside it a model computes in that precision
     "torch's autocast to bfloat16, or nothing"
-    if precision not in PRECISIONS: raise argument_error('precision', precision, f'one of {", ".join(PRECISIONS)}')
-    if precision=='auto': precision = best_precision(device)
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=precision=='bf16')
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=best_precision(device, precision)=='bf16')

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['STYLE', 'style_sheet', 'Tile', 'TileBox', 'push_button', 'Pager', 'picture_html']
 
-# %% ../nbs/57_tiles.ipynb #79083553
+# %% ../nbs/57_tiles.ipynb #b2dfafec
 import secrets
 from collections.abc import Callable,Sequence
 from html import escape
 from typing import NamedTuple
 from ipywidgets import Box,Button,HBox,HTML,Label,Layout
-from .thumbnails import data_url
+from .report_parts import data_url
 
 # %% ../nbs/57_tiles.ipynb #dbe93323
 #: How everything in an explorer looks
