@@ -40,7 +40,8 @@ class Page:
     "A notebook; `module` is the name of the module that it makes, None for a page of documentation"
     def __init__(self, text, stem, module):
         self.stem,self.module,self.size = stem,module,len(text.encode())
-        self.cells = [Cell(i, d) for i,d in enumerate(json.loads(text)['cells'])]
+        d = json.loads(text)
+        self.cells,self.metadata = [Cell(i, o) for i,o in enumerate(d['cells'])],d.get('metadata', {})
         self.code = [c for c in self.cells if c.kind=='code']
         self.exported,self.plain = [c for c in self.code if c.exported],[c for c in self.code if not c.exported]
 
@@ -239,6 +240,7 @@ def rule_40_outputs(page):
 
 def rule_40_clean(page):
     ids = Counter(c.d.get('id') for c in page.cells)
+    for o in set(page.metadata)-{'kernelspec'}: yield 0,f'{o} in the metadata of the notebook: take it out'
     for c in page.cells:
         if not c.d.get('id') or ids[c.d['id']]>1: yield c.i,'its id is missing or not unique: give it another'
         if any(o.get('execution_count') for o in (c.d, *c.outputs)): yield c.i,'execution count: run nbdev_clean'
