@@ -119,6 +119,13 @@ def test_what_was_found(page, found):
     assert 'Scree plot' in page.text and 'found again' in page.text and '--seed 7' in page.text and '2026-01-02 03:04 UTC' in page.text
     assert all(f'{o:,} images' in page.text for o in found['clustering'].sizes if o>1)
 
+def test_what_each_index_says(page):
+    table = re.search('<table class="votes">.*?</table>', page.source, re.S)[0]
+    rows = [re.sub('<[^>]*>', ' ', o) for o in re.findall('<tr.*?</tr>', table, re.S)]
+    said = ['found again','silhouette','Calinski-Harabasz','Davies-Bouldin','elbow','gap statistic','prediction strength']
+    assert len(rows)==8 and all(name in row for name,row in zip(said, rows[1:]))
+    assert ['not computed' in o for o in rows[1:]]==[False]*5+[True]*2 and table.count('<svg class="tiny"')==5
+
 def test_only_the_clustering(place, found):
     page = Page(write_report(found['clustering'], place/'short.html'))
     assert page.misfits==[] and [a['id'] for a in page.all('section')]==['clusters','odd','aside','made']

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['write_report']
 
-# %% ../nbs/52_report.ipynb #04a83ba1
+# %% ../nbs/52_report.ipynb #5ec09a52
 import os,re
 from collections import Counter
 from collections.abc import Callable,Iterable,Sequence
@@ -21,6 +21,7 @@ from .clustering import Clustering
 from .core import argument_error,atomic_path
 from .history import History
 from .nuisance import NuisanceReport
+from .report_votes import number_section
 from .report_parts import count_of,data_uri,found_sentence,line_chart,repeat_lines
 from .report_parts import shown_name,small_picture
 from .results import Features
@@ -58,37 +59,6 @@ class _Album:
         res = [self.small[i].copy() for i in map(int, positions)]
         for o in res: o.thumbnail((2*height, height))
         return list(map(data_uri, res))
-
-# %% ../nbs/52_report.ipynb #59ea3b83
-def _number(clustering:Clustering, choice:KChoice|None, stable:StableK|None, advice:KAdvice|None)->dict|None:
-    "How many clusters: the reason, what each index says, and the charts"
-    if choice is None and stable is None and advice is None: return None
-    k,votes,charts,columns = clustering.n_clusters,[],[],{}
-    if stable is not None:
-        span = f'{stable.low} to {stable.high}' if stable.high>stable.low else str(stable.k)
-        votes.append(dict(index='found again', says=str(stable.k), repetitions=span,
-                          rule='the clusters of other samples of the images agree with it'))
-        lines = {'these images':stable.agreement, 'without clusters':stable.reference}
-        charts.append(line_chart('How far clusterings of two samples of the images agree, 1 at most. A good number of '
-            'clusters is high, and far above images without clusters.', stable.ks, lines, 'number of clusters', 1.,
-            (stable.low, stable.high) if stable.k>1 else None, [(stable.k, f'k = {stable.k}')] if stable.k>1 else ()))
-        columns |= {'agreement':dict(zip(stable.ks, stable.agreement))}
-    if choice is not None and (sweep := choice.sweep) is not None:
-        part = 100*sweep.inertia/max(sweep.inertia[0], 1e-300)
-        charts.append(line_chart('Scree plot: how much of the spread is left inside the clusters, in % of that of one '
-            f'cluster. {"The elbow is marked." if sweep.elbow else "It has no elbow."}', sweep.ks,
-            {'left inside':part}, 'number of clusters', 100., None, [(sweep.elbow, 'elbow')] if sweep.elbow else ()))
-        columns = {'left inside, %':dict(zip(sweep.ks, part))}|columns
-        votes.append(dict(index='elbow', says=str(sweep.elbow or 'nothing'), repetitions='',
-                          rule='where the scree plot bends'))
-    if advice is not None: votes = [o for o in votes if o['index']!='elbow']+advice.table
-    ks = sorted({o for c in columns.values() for o in c})
-    rows = [[a, *(f'{c[a]:.2f}' if a in c else '' for c in columns.values())] for a in ks]
-    for o in votes: o['chosen'] = re.match(r'\d*', o['says'])[0]==str(k)
-    why = [f'{k}: {choice.reason}.' if choice is not None and choice.k==k else f'{k}.']
-    if advice is not None:
-        why.append(f'Other indices, with K-means on the same features: {advice.k}, {advice.reason}.')
-    return dict(text=' '.join(why), votes=votes, charts=charts, header=['k',*columns], rows=rows)
 
 # %% ../nbs/52_report.ipynb #ec5c0047
 def _clusters(clustering:Clustering, names:Sequence[str]|None, n_typical:int, n_least:int)->list[dict]:
@@ -207,7 +177,7 @@ def _facts(clustering:Clustering, choice:KChoice|None)->list[tuple[str,str]]:
         facts.append(('mean confidence', f'{np.nanmean(clustering.confidence):.2f}'))
     return facts+([('not read', f'{len(o):,}')] if (o := clustering.images.broken) else [])
 
-# %% ../nbs/52_report.ipynb #f9c4493d
+# %% ../nbs/52_report.ipynb #4c7530b6
 def write_report(
     clustering:Clustering, # What was found
     path:str|Path, # The HTML file to be written; replaced as a whole if there is one
@@ -218,7 +188,7 @@ def write_report(
     history:History|None=None, # Of a training
     nuisance:NuisanceReport|None=None, # What the clusters follow
     summary:dict[str,Any]|None=None, # Settings, versions and counts, from `ImageClusterer.summary`
-    names:Sequence[str]|None=None, # A name for each cluster; None for 'Cluster 0' and so on
+    names:Sequence[str]|None=None, # A name for each cluster, '' for 'Cluster 0' and so on; None for the clustering's
     title:str|None=None, # Of the page; None for one with the name of the folder
     n_typical:int=14, # Typical members shown of each cluster, 1 or more
     n_least:int=5, # Least typical members shown of each cluster, 1 or more
@@ -231,14 +201,15 @@ def write_report(
         raise argument_error('features', len(features), f'{len(clustering)} rows', 'those of the clustering')
     if names is not None and len(names)!=clustering.n_clusters:
         raise argument_error('names', len(names), f'{clustering.n_clusters} names', 'one for each cluster')
+    names = clustering.names if names is None else names
     seed = int((summary or {}).get('arguments', {}).get('seed') or 0)
     data = dict(clusters=_clusters(clustering, names, n_typical, n_least), twins=_twins(features),
                 odd=_odd(clustering), map=_map(features, clustering, seed))
     _fill(data, _Album(clustering, 128), progress)
     data |= _others(clustering, nuisance, history) | _made(summary, clustering, bool(history))
     text = _render(dict(data, title=shown_name(title or _title(clustering)), facts=_facts(clustering, choice),
-        sentence=found_sentence(clustering, choice), number=_number(clustering, choice, stable, advice),
-        sure_text=_SURE[clustering.agreement is not None]))
+        number=number_section(clustering, features, choice, stable, advice),
+        sentence=found_sentence(clustering, choice), sure_text=_SURE[clustering.agreement is not None]))
     with atomic_path(path) as tmp: tmp.write_text(text, encoding='utf-8')
     return Path(path)
 
