@@ -13,7 +13,9 @@ setuptools.setup(
     name=cfg['lib_name'], version=cfg['version'], description=cfg['description'], keywords=cfg['keywords'],
     author=cfg['author'], author_email=cfg['author_email'], license='Apache-2.0', url=cfg['git_url'],
     packages=setuptools.find_packages(include=[cfg['lib_path'], cfg['lib_path']+'.*']),
-    package_data={cfg['lib_path']: ['templates/*']},
+    package_data={cfg['lib_path']: ['templates/*', 'templates/voila/*']},
+    data_files=[('share/jupyter/voila/templates/lab_offline', # Where Voila looks for `--template=lab_offline`
+                 [f"{cfg['lib_path']}/templates/voila/{o}" for o in ('conf.json','index.html.j2')])],
     python_requires='>='+cfg['min_python'],
     install_requires=shlex.split(cfg['requirements']),
     extras_require={'dev': shlex.split(cfg['dev_requirements']), 'backbone': ['timm'],

@@ -7,8 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from playwright.sync_api import TimeoutError, sync_playwright
 
-#: Voila's own page asks for the font of its icons; the explorer uses none of them, and the page is whole without
-VOILAS = 'https://cdn.jsdelivr.net/npm/@fortawesome/'
+TEMPLATES = Path(__file__).resolve().parents[1]/'unsupervised_cluster/templates'
 
 def chromium():
     "The installed browser"
@@ -33,6 +32,10 @@ def set_up_lab(place, dark):
     write('notification', fetchNews='false', checkForUpdates=False)
     write('themes', theme='JupyterLab Dark' if dark else 'JupyterLab Light')
 
+def set_up_voila(place):
+    "The template that comes with the package, where Voila looks for it; an installation has it in share/jupyter"
+    shutil.copytree(TEMPLATES/'voila', Path(place)/'data/voila/templates/lab_offline', dirs_exist_ok=True)
+
 def free_port():
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
@@ -41,7 +44,7 @@ def free_port():
 def command(kind, folder, port, dark):
     "How to start the server on 127.0.0.1, without token, browser, news or look for updates"
     if kind=='voila': return ['-m', 'voila', str(folder), '--no-browser', f'--port={port}', '--Voila.ip=127.0.0.1',
-                              f'--theme={"dark" if dark else "light"}', '--show_tracebacks=True']
+                              f'--theme={"dark" if dark else "light"}', '--show_tracebacks=True', '--template=lab_offline']
     return ['-m', 'jupyterlab', '--no-browser', '--allow-root', f'--ServerApp.port={port}', '--ServerApp.port_retries=0',
             '--ServerApp.ip=127.0.0.1', '--IdentityProvider.token=', f'--ServerApp.root_dir={folder}', '--LabApp.news_url=None',
             '--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate']
@@ -57,6 +60,7 @@ def serve(kind, folder, place, dark=False, seconds=60):
     "A server, 'lab' or 'voila', on a free port; its address"
     port,env = free_port(),clean_environment(place)
     set_up_lab(place, dark)
+    set_up_voila(place)
     log = (Path(place)/f'{kind}.log').open('w+')
     process = subprocess.Popen([sys.executable, *command(kind, folder, port, dark)], env=env, cwd=folder, stdout=log,
                                stderr=subprocess.STDOUT, start_new_session=True)
@@ -83,7 +87,7 @@ class Watch:
             "Nothing leaves this machine: what is not ours gets an empty answer, and is noted"
             address = route.request.url
             if address.startswith((url, 'data:', 'blob:', 'file:')): return route.continue_()
-            if not address.startswith(VOILAS): self.outside.append(address)
+            self.outside.append(address)
             route.fulfill(status=200, content_type='text/css', body='')
         page.route('**/*', answer)
         page.on('pageerror', lambda e: self.errors.append(str(e)))

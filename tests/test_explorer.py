@@ -1,7 +1,7 @@
 """The explorer as a person uses it: in JupyterLab and in Voila, with a browser, a mouse and a keyboard.
 
 Every wait is for something that is to be seen, none for a time."""
-import csv, shutil
+import csv, json, shutil
 import pytest
 from playwright.sync_api import expect
 from browser import browse, run_all, serve, write_notebook
@@ -9,11 +9,16 @@ from unsupervised_cluster.samples import sample_photos
 
 expect.set_options(timeout=60_000) # A busy machine may take its time: only what never comes is a failure
 HOSTILE = '<img src=x onerror=alert(1)>.jpg'
-CELLS = ('''from unsupervised_cluster.explore import explore
-from unsupervised_cluster.pipeline import ImageClusterer
+CELLS = ('''from unsupervised_cluster.all import ImageClusterer,clusters_from_csv,explore,write_report
 fitted = ImageClusterer(n_clusters=4, features='bottleneck', size=32, epochs=1, bs=16, verbose=0).fit('photos')
 explorer = explore(fitted)
-explorer''',)
+explorer''','''import json
+if 'named' in ' '.join(explorer.editor.history): # Not before it was corrected
+    c = explorer.clustering
+    c.to_csv('again.csv')
+    assert clusters_from_csv('again.csv', c.images).names==c.names and explore(c).clustering.names==c.names
+    assert 'mugs' in write_report(c, 'again.html', fitted.features_).read_text(encoding='utf-8')
+    print('taken:', json.dumps(dict(zip(c.images.names, c.labels.tolist()))))''')
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
@@ -106,12 +111,61 @@ def correct(page):
     status(page, 'Undone: marked')
     return moved
 
+def reshape(page):
+    "Merge two clusters, split one, mark several as odd and put them back; undo all of it, redo some of it, undo that"
+    button(page, '‹ All clusters').click() if button(page, '‹ All clusters').count() else None
+    rows(page).nth(2).get_by_role('button', name='Open').click()
+    page.locator('.uc-page').get_by_role('button').first.wait_for()
+    page.get_by_label('Merge with').select_option('cluster 0')
+    button(page, 'Merge').click()
+    status(page, 'Merged cluster 2, cluster 0')
+    title(page, '61 images in 3 clusters')
+    page.get_by_label('Split into').select_option('3')
+    button(page, 'Split').click()
+    status(page, 'Split cluster 2 into 3')
+    title(page, '61 images in 5 clusters')
+    button(page, 'Pick several').click()
+    for i in (0, 1): page.locator('.uc-page .uc-tile').nth(i).click()
+    button(page, 'Mark as odd').click()
+    status(page, 'as odd')
+    title(page, ' odd')
+    button(page, '‹ All clusters').click()
+    expect(rows(page)).to_have_count(6) # The odd ones have a row of their own
+    expect(rows(page).nth(5)).to_contain_text('image')
+    button(page, 'Pick several').click()
+    for text in ('marked','split','merged'):
+        button(page, '↶ Undo').click()
+        status(page, f'Undone: {text}')
+    title(page, '61 images in 4 clusters')
+    for text in ('Merged','Split'):
+        button(page, '↷ Redo').click()
+        status(page, text)
+    for _ in range(2): button(page, '↶ Undo').click()
+    title(page, '61 images in 4 clusters')
+
 def see_map(page):
     button(page, 'Map').click()
     expect(page.locator('.uc-pins .uc-tile').nth(9)).to_be_visible()
     button(page, 'Zoom in').click()
     expect(button(page, 'Zoom out')).to_be_enabled()
     assert page.locator('.uc-map img').evaluate('o => o.naturalWidth')==900
+
+def write_folders(page, folder, how, said):
+    "What would be written is shown first; then it is written, and taken back"
+    page.get_by_label('Images as').select_option(how)
+    expect(button(page, 'Write these folders')).to_be_disabled()
+    button(page, 'Show what would be written').click()
+    expect(page.locator('.uc-main table')).to_contain_text('mugs')
+    status(page, 'Nothing is written yet')
+    assert not (folder/'clusters').exists()
+    button(page, 'Write these folders').click()
+    status(page, f'61 images {said}')
+    found = list((folder/'clusters').rglob('*.jpg'))
+    assert len(found)==61 and all(o.is_symlink()==(how=='links to the originals') for o in found)
+    assert (folder/'clusters/export.json').exists() and len(list((folder/'photos').glob('*.jpg')))==61
+    button(page, 'Take the folders back').click()
+    status(page, '61 images removed')
+    assert not (folder/'clusters').exists() and len(list((folder/'photos').glob('*.jpg')))==61
 
 def take_away(page, folder, moved):
     "The table has what was corrected; folders come after a look, and go again"
@@ -121,19 +175,21 @@ def take_away(page, folder, moved):
     with (folder/'clusters.csv').open(newline='', encoding='utf-8') as f: table = {o['path']:o for o in csv.DictReader(f)}
     assert len(table)==61 and table[HOSTILE]['cluster']!=''
     assert table[moved]['name']=='mugs & <b>more</b>' and {o['name'] for o in table.values()}=={'', 'mugs & <b>more</b>'}
-    button(page, 'Show what would be written').click()
-    expect(page.locator('.uc-main table')).to_contain_text('mugs')
-    assert not (folder/'clusters').exists()
-    button(page, 'Write these folders').click()
-    status(page, '61 images copied')
-    assert len([o for o in (folder/'clusters').rglob('*.jpg')])==61
-    button(page, 'Take the folders back').click()
-    status(page, '61 images removed')
-    assert not list(folder.glob('clusters/**/*.jpg'))
+    for how,said in (('copies', 'copied'), ('links to the originals', 'linked')): write_folders(page, folder, how, said)
+    return table
+
+def read_back(page, table):
+    "`explorer.clustering` in the next cell is what the table says, and everything else understands it"
+    page.locator('.jp-Notebook .jp-Cell').nth(1).click()
+    page.keyboard.press('Escape')
+    page.keyboard.press('Control+Enter')
+    expect(page.locator('.jp-Notebook .jp-Cell').nth(1).locator('.jp-OutputArea-output').first).to_contain_text('taken: ')
+    labels = json.loads(page.locator('.jp-Notebook .jp-Cell').nth(1).locator('.jp-OutputArea-output').first.inner_text()[7:])
+    assert labels=={k:int(o['cluster']) if o['cluster'] else -1 for k,o in table.items()}
 
 @pytest.mark.parametrize('kind', ['lab','voila'])
 def test_explorer(kind, folder, tmp_path):
-    for o in folder.glob('clusters*'): o.unlink() if o.is_file() else shutil.rmtree(o)
+    for o in [*folder.glob('clusters*'), *folder.glob('again*')]: o.unlink() if o.is_file() else shutil.rmtree(o)
     with serve(kind, folder, tmp_path, dark=kind=='voila') as url, browse(tmp_path, dark=kind=='voila') as open_page:
         page = open_page(url, 'lab/tree/page.ipynb' if kind=='lab' else 'voila/render/page.ipynb')
         if kind=='lab': run_all(page)
@@ -142,7 +198,9 @@ def test_explorer(kind, folder, tmp_path):
         slide(page)
         find_hostile(page)
         moved = correct(page)
+        reshape(page)
         see_map(page)
-        take_away(page, folder, moved)
+        table = take_away(page, folder, moved)
+        if kind=='lab': read_back(page, table)
         watch = open_page.watch
         assert (watch.outside, watch.errors, watch.dialogs)==([], [], [])

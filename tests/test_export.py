@@ -302,8 +302,18 @@ def test_targets_that_are_refused(tmp_path):
     with pytest.raises(ExportError, match='cannot export'): export_folders(c, tmp_path/'file/new')
     assert export_folders(replace(c, images=replace(c.images, root=None)), tmp_path/'new/er').done==6
 
-@pytest.mark.skipif(os.name!='posix' or os.geteuid()==0, reason='root may write anywhere')
-def test_a_target_without_permission(tmp_path):
-    c = photos(tmp_path)
+def test_a_target_without_permission(tmp_path, monkeypatch):
+    "Root may write anywhere, so the system's refusal is played to it"
+    c,mkdir = photos(tmp_path),Path.mkdir
+    def refuse(path, *args, **kwargs):
+        if 'locked' in path.parts: raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+        return mkdir(path, *args, **kwargs)
     (tmp_path/'locked').mkdir(mode=0o500)
+    if os.geteuid()==0: monkeypatch.setattr(Path, 'mkdir', refuse)
+    before = contents(tmp_path)
     with pytest.raises(ExportError, match='Permission denied'): export_folders(c, tmp_path/'locked/out')
+    assert contents(tmp_path)==before
+
+@pytest.mark.skipif(not Path('/proc/self').exists(), reason='a file system that takes no files, also from root')
+def test_a_file_system_that_takes_nothing(tmp_path):
+    with pytest.raises(ExportError, match='cannot export to /proc/'): export_folders(photos(tmp_path), '/proc/out')

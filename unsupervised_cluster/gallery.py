@@ -186,11 +186,11 @@ def picture(self:Gallery,
     "An image, larger than its thumbnail"
     return small_jpeg(self.images.paths[i], side)
 
-# %% ../nbs/57_gallery.ipynb #aab8f6b8
+# %% ../nbs/57_gallery.ipynb #d76caf03
 @patch(as_prop=True)
 def places(self:Gallery)->np.ndarray:
     "A place on the map per image, from 0 to 1 each way, similar ones side by side; made once; float, shape (n, 2)"
     if self._places is None:
-        p = map_2d(self.features)
+        p = map_2d(self.features, max_rows=1000) # Somebody waits for it
         self._places = (p-p.min(0))/np.maximum(np.ptp(p, axis=0), 1e-12)
     return self._places
