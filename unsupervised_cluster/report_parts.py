@@ -6,12 +6,13 @@
 __all__ = ['shown_name', 'small_picture', 'data_url', 'data_uri', 'count_of', 'found_sentence', 'line_chart', 'small_chart',
            'repeat_lines']
 
-# %% ../nbs/51_report_parts.ipynb #f88856f3
-import io,re,shlex
+# %% ../nbs/51_report_parts.ipynb #a4cec877
+import io,shlex
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 from PIL import Image
@@ -21,16 +22,18 @@ from .core import argument_error
 from .images import BrokenImageError,open_image
 from .plots import thumbnail
 
-# %% ../nbs/51_report_parts.ipynb #e221bc35
-#: Control characters, signs that turn the direction of writing, and halves of characters, which stand for lone bytes
-_ODD = re.compile('[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
+# %% ../nbs/51_report_parts.ipynb #aecfc7ae
+def _code(o:int)->str:
+    "A character that cannot be seen, or half of one, which stands for a lone byte"
+    if 0xdc80<=o<=0xdcff: return f'\\x{o-0xdc00:02x}'
+    return f'\\x{o:02x}' if o<256 else f'\\u{o:04x}' if o<0x10000 else f'\\U{o:08x}'
 
 def shown_name(
     name:Any, # A file name, or whatever `str` knows
-)->str: # Text that can be written as UTF-8
-    "A name as it can be shown: what cannot be seen is written as its code"
-    code = lambda o: f'\\x{o-0xdc00:02x}' if 0xdc80<=o<=0xdcff else f'\\x{o:02x}' if o<256 else f'\\u{o:04x}'
-    return _ODD.sub(lambda m: code(ord(m[0])), str(name))
+)->str: # In one line, that can be written as UTF-8
+    "A name as it can be shown: any space is a space, and what cannot be seen is written as its code"
+    seen = lambda o: o.isprintable() or o in '\u200c\u200d' # Joiners, which emoji and Persian need
+    return ''.join(o if seen(o) else ' ' if category(o)=='Zs' else _code(ord(o)) for o in str(name))
 
 # %% ../nbs/51_report_parts.ipynb #37476486
 def small_picture(
