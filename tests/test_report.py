@@ -141,6 +141,7 @@ def test_odd_results(place, found, change):
     if change=='two': X = Features(X.X[:2], X.images.take([0,1])); c = cluster_features(X, 2)
     page = Page(write_report(c, place/f'{change}.html', replace(X, images=c.images), found['choice']))
     assert page.misfits==[] and len(page.all('img'))>=2
+    assert {o['href'][1:] for o in page.all('a')}<={a['id'] for _,a in page.tags if 'id' in a}
 
 def test_many_broken_files_stay_readable(place, found):
     c = found['clustering']

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['elbow_k', 'KSweep', 'sweep_k', 'KChoice', 'choose_k']
 
-# %% ../nbs/42_choose_k.ipynb #a4aa304a
+# %% ../nbs/42_choose_k.ipynb #951cf74a
 import warnings
 from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kneed import KneeLocator
 from matplotlib.axes import Axes
 from .cluster import check_k,fit_kmeans,rotate_rows,threads_for
 from .core import argument_error
-from .results import Features
+from .results import Features,html_table
 
 # %% ../nbs/42_choose_k.ipynb #6f0550cc
 def elbow_k(
@@ -34,7 +34,7 @@ def elbow_k(
         knee = KneeLocator(ks, inertia, S=1., curve='convex', direction='decreasing').knee
     return None if knee is None else int(knee)
 
-# %% ../nbs/42_choose_k.ipynb #8af7a60d
+# %% ../nbs/42_choose_k.ipynb #3561af34
 @dataclass(frozen=True, repr=False, eq=False)
 class KSweep:
     "K-means for each candidate k: the inertia and the labels"
@@ -50,6 +50,11 @@ class KSweep:
     def __repr__(self)->str:
         found = f'elbow at k = {self.elbow}' if self.elbow else 'no elbow'
         return f'KSweep: k = {self.ks[0]} to {self.ks[-1]}, {found}'
+
+    def _repr_html_(self)->str:
+        part = 100*self.inertia/max(self.inertia[0], 1e-300)
+        rows = [('k', *self.ks), ('inertia, %', *(f'{o:.0f}' for o in part))]
+        return f'<p>{repr(self)}</p>' + html_table(rows[0], rows[1:])
 
     def plot(self,
         ax:Axes|None=None, # Where to draw; a new figure if None

@@ -16,7 +16,7 @@ from fastcore.basics import patch
 from .core import SavedFileError,argument_error,atomic_path,read_arrays,write_arrays
 from .results import ImageTable,html_table
 
-# %% ../nbs/03_clustering.ipynb #ca84c3de
+# %% ../nbs/03_clustering.ipynb #0d39f95a
 @dataclass(frozen=True, repr=False, eq=False)
 class Clustering:
     "One label per image, with the distances to the centres of all clusters"
@@ -40,7 +40,8 @@ class Clustering:
     def __len__(self)->int: return len(self.labels)
     def __repr__(self)->str:
         sizes = [f'{s} ({name})' if name else str(s) for s,name in zip(self.sizes, self.names or ['']*self.n_clusters)]
-        return f'Clustering: {len(self):,} images in {self.n_clusters} clusters of {", ".join(sizes)}'
+        lost = f', {lost:,} in none' if (lost := int((self.labels<0).sum())) else ''
+        return f'Clustering: {len(self):,} images in {self.n_clusters} clusters of {", ".join(sizes)}{lost}'
 
     @property
     def n_clusters(self)->int:

@@ -102,7 +102,7 @@ def load(cls:ImageTable,
     "Load what `save` wrote"
     return cls.from_dict(read_json(path, 'ImageTable'))
 
-# %% ../nbs/01_results.ipynb #5432e6ca
+# %% ../nbs/01_results.ipynb #210420da
 @dataclass(frozen=True, repr=False, eq=False)
 class Features:
     "One row of numbers per image, in the order of `images`"
@@ -122,6 +122,11 @@ class Features:
         n,d = self.X.shape
         was = f' ({" x ".join(map(str, self.shape))} flattened)' if len(self.shape)>1 else ''
         return f'Features: {n:,} images, {d:,} numbers each{was}, {self.kind}'
+
+    def _repr_html_(self)->str:
+        n,d = self.X.shape
+        row = f'{n:,}',f'{d:,}',' x '.join(map(str, self.shape)),self.kind,f'{self.X.nbytes/1e6:,.1f}'
+        return html_table(['images','numbers each','shape','features','MB'], [row])
 
 # %% ../nbs/01_results.ipynb #3e72b003
 @patch
