@@ -21,7 +21,7 @@ from .indices import (Clusterer,KVote,check_ks,gap_statistic,halving_strengths,k
                                           label_votes,score_votes,stability,uniform_rows)
 from .results import Features,html_table
 
-# %% ../nbs/47_advise_k.ipynb #2479283b
+# %% ../nbs/47_advise_k.ipynb #47c9529f
 def sample_rows(
     n:int, # Number of rows
     max_rows:int=1500, # So many at most
@@ -37,7 +37,7 @@ def few_rows(
     seed:int=42, # Of the sample
 )->np.ndarray: # Float64, shape (at most max_rows, at most max_dims)
     "A random sample of the rows, in their first principal components"
-    X = X[sample_rows(len(X), max_rows, seed)] if len(X)>max_rows else X
+    if len(X)>max_rows: X = X[sample_rows(len(X), max_rows, seed)]
     if X.shape[1]>max_dims: X = PCA(min(max_dims, len(X)), random_state=seed).fit_transform(X)
     return np.asarray(X, float)
 
@@ -229,7 +229,7 @@ def plot_strength(self:KAdvice,
     ax.legend(frameon=False, loc='upper left', bbox_to_anchor=(1,1))
     return ax
 
-# %% ../nbs/47_advise_k.ipynb #1237ab30
+# %% ../nbs/47_advise_k.ipynb #3c0ec843
 def sweep_votes(
     X:np.ndarray|Features, # Rows of numbers, shape (n, d), or the features of images
     sweep:KSweep, # K-means on the same rows
@@ -242,5 +242,4 @@ def sweep_votes(
     if sweep.labels.shape[1]!=len(X):
         raise argument_error('sweep', sweep.labels.shape, f'shape (m, {len(X)})', 'one of the same rows')
     rows = sample_rows(len(X), max_rows, seed)
-    *scores,elbow = label_votes(few_rows(X[rows], max_rows, max_dims, seed), sweep.ks, sweep.labels[:,rows])
-    return [*scores, KVote(elbow.name, elbow.rule, sweep.ks, sweep.inertia, sweep.elbow)]
+    return label_votes(few_rows(X[rows], max_rows, max_dims, seed), sweep.ks, sweep.labels[:,rows], sweep.inertia)

@@ -34,7 +34,7 @@ def elbow_k(
         knee = KneeLocator(ks, inertia, S=1., curve='convex', direction='decreasing').knee
     return None if knee is None else int(knee)
 
-# %% ../nbs/42_choose_k.ipynb #3561af34
+# %% ../nbs/42_choose_k.ipynb #ab7e1910
 @dataclass(frozen=True, repr=False, eq=False)
 class KSweep:
     "K-means for each candidate k: the inertia and the labels"
@@ -47,13 +47,17 @@ class KSweep:
         "The k at the elbow; None where there is none, or where there are fewer than 3 candidates"
         return elbow_k(self.ks, self.inertia) if len(self.ks)>=3 else None
 
+    @property
+    def percent(self)->np.ndarray:
+        "The inertia at each k in % of that at the smallest, float, shape (m,)"
+        return 100*self.inertia/max(self.inertia[0], 1e-300)
+
     def __repr__(self)->str:
         found = f'elbow at k = {self.elbow}' if self.elbow else 'no elbow'
         return f'KSweep: k = {self.ks[0]} to {self.ks[-1]}, {found}'
 
     def _repr_html_(self)->str:
-        part = 100*self.inertia/max(self.inertia[0], 1e-300)
-        rows = [('k', *self.ks), ('inertia, %', *(f'{o:.0f}' for o in part))]
+        rows = [('k', *self.ks), ('inertia, %', *(f'{o:.0f}' for o in self.percent))]
         return f'<p>{repr(self)}</p>' + html_table(rows[0], rows[1:])
 
     def plot(self,

@@ -5,19 +5,19 @@
 # %% auto #0
 __all__ = ['found_again', 'report_votes', 'number_section']
 
-# %% ../nbs/51_report_votes.ipynb #01195735
+# %% ../nbs/51_report_votes.ipynb #5476f5e4
 from collections.abc import Sequence
 from typing import Any
 import numpy as np
 from .advise_k import KAdvice,few_rows,sweep_votes
 from .choose_k import KChoice
 from .clustering import Clustering
-from .indices import KVote,stability
+from .indices import KVote,elbow_vote,stability
 from .report_parts import line_chart,small_chart
 from .results import Features
 from .stable_k import StableK
 
-# %% ../nbs/51_report_votes.ipynb #06ae4fa4
+# %% ../nbs/51_report_votes.ipynb #2417b8c3
 def found_again(
     stable:StableK, # From `stable_k`
 )->KVote: # With the agreement at each k
@@ -36,13 +36,13 @@ def report_votes(
     votes,sweep = [] if stable is None else [found_again(stable)],choice and choice.sweep
     if advice is not None: return [*votes, *advice.votes]
     if sweep is None: return votes
-    elbow = KVote('elbow', 'the bend of the inertia', sweep.ks, sweep.inertia, sweep.elbow)
-    if features is None or sweep.labels.shape[1]!=len(features): return [*votes, elbow]
+    if features is None or sweep.labels.shape[1]!=len(features):
+        return [*votes, elbow_vote(sweep.ks, sweep.inertia)]
     ks = [k for k in sweep.ks if 4*k<=len(features)]
     if stable is None and len(ks)>1: votes.append(stability(few_rows(features.X, 600), ks, n_pairs=4))
     return [*votes, *sweep_votes(features, sweep)]
 
-# %% ../nbs/51_report_votes.ipynb #a45a8f9f
+# %% ../nbs/51_report_votes.ipynb #71e0f5b9
 _LATER = (('gap statistic', 'the first k whose gap the next does not exceed by more than its error'),
           ('prediction strength', 'the largest k whose clusters in one half predict those in the other'))
 
@@ -62,10 +62,10 @@ def _charts(choice:KChoice|None, stable:StableK|None)->list[dict]:
             'clusters is high, and far above images without clusters.', stable.ks, lines, 'number of clusters', 1.,
             (stable.low, stable.high) if found else None, [(stable.k, f'k = {stable.k}')] if found else ()))
     if choice is not None and (sweep := choice.sweep) is not None:
-        part = 100*sweep.inertia/max(sweep.inertia[0], 1e-300)
         charts.append(line_chart('Scree plot: how much of the spread is left inside the clusters, in % of that of one '
             f'cluster. {"The elbow is marked." if sweep.elbow else "It has no elbow."}', sweep.ks,
-            {'left inside':part}, 'number of clusters', 100., None, [(sweep.elbow, 'elbow')] if sweep.elbow else ()))
+            {'left inside':sweep.percent}, 'number of clusters', 100., None,
+            [(sweep.elbow, 'elbow')] if sweep.elbow else ()))
     return charts
 
 def _numbers(votes:Sequence[KVote])->tuple[list[str],list[list[str]]]:
