@@ -41,7 +41,7 @@ def tour(page):
     button('Least typical first').click()
     button('Pick several').click()
     for i in (0, 2): pick(page, page.locator('.uc-page'), i)
-    expect(button('Move 2' if page.locator('.uc-picked').count()==2 else 'Move 3')).to_be_visible()
+    expect(button('Move 3')).to_be_visible() # With the one that was picked before
     save(shown, 'cluster')
     button('Pick several').click()
     button('Map').click()
