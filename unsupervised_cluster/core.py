@@ -106,14 +106,15 @@ def read_arrays(
                              'that this version can read')
     return {k:v for k,v in head.items() if k not in ('kind','version')},arrays
 
-# %% ../nbs/00_core.ipynb #3503f314
+# %% ../nbs/00_core.ipynb #9665d77a
 def print_progress(
     what:str, # What is being done: "decoding"
     every:float=5., # Seconds between two lines
 )->Callable[...,Iterator]: # To be called as `progress(iterable, total=n)`
-    "A `progress` that prints a line every few seconds"
+    "A `progress` that prints a line every few seconds, also when it is called for one short pass after another"
+    last = time.monotonic()
     def progress(iterable:Iterable, total:int)->Iterator:
-        last = time.monotonic()
+        nonlocal last
         for i,o in enumerate(iterable):
             if time.monotonic()-last>=every:
                 print(f'  {what} {i:,} of {total:,}', flush=True)

@@ -90,7 +90,7 @@ def pick_stable(
     peaks = [i for i in range(best+2, len(a)-1) if fine[i] and a[i]>=.6 and a[i]>=max(a[i-1], a[i+1])]
     return int(ks[best]),int(ks[low]),int(max(ks[high], ks[peaks[0]] if peaks else 0))
 
-# %% ../nbs/48_stable_k.ipynb #02cc4e29
+# %% ../nbs/48_stable_k.ipynb #bcb1fc16
 def stable_k(
     views:np.ndarray|Sequence[np.ndarray], # Rows, shape (n, d), or a list of such; n 12 or more
     max_k:int=14, # Largest number of clusters that is tried, 2 or more; n/6 at most is used
@@ -113,5 +113,6 @@ def stable_k(
     ks = tuple(range(2, min(max_k, len(views[0])//6, int(.4*different))+1))
     if not ks: return StableK((2,), np.zeros(1), np.zeros(1), 1, 1, 1, len(views[0]))
     agreement = agreement_curve(views, ks, n_subsets, seed, progress)
-    reference = agreement_curve([normal_rows(o, rng).astype(np.float32) for o in views], ks, max(2, n_subsets-1), seed)
+    reference = agreement_curve([normal_rows(o, rng).astype(np.float32) for o in views], ks, max(2, n_subsets-1), seed,
+                               progress)
     return StableK(ks, agreement, reference, *pick_stable(ks, agreement, reference), len(views[0]))
