@@ -106,20 +106,22 @@ def read_arrays(
                              'that this version can read')
     return {k:v for k,v in head.items() if k not in ('kind','version')},arrays
 
-# %% ../nbs/00_core.ipynb #9665d77a
+# %% ../nbs/00_core.ipynb #a40e6aeb
 def print_progress(
     what:str, # What is being done: "decoding"
     every:float=5., # Seconds between two lines
 )->Callable[...,Iterator]: # To be called as `progress(iterable, total=n)`
     "A `progress` that prints a line every few seconds, also when it is called for one short pass after another"
-    last = time.monotonic()
+    waited = 0. # Seconds of the passes that are over, since the last line
     def progress(iterable:Iterable, total:int)->Iterator:
-        nonlocal last
+        nonlocal waited
+        start = time.monotonic()
         for i,o in enumerate(iterable):
-            if time.monotonic()-last>=every:
+            if waited+time.monotonic()-start>=every:
                 print(f'  {what} {i:,} of {total:,}', flush=True)
-                last = time.monotonic()
+                waited,start = 0.,time.monotonic()
             yield o
+        waited += time.monotonic()-start
     return progress
 
 # %% ../nbs/00_core.ipynb #67ce656b

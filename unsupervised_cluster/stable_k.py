@@ -90,14 +90,14 @@ def pick_stable(
     peaks = [i for i in range(best+2, len(a)-1) if fine[i] and a[i]>=.6 and a[i]>=max(a[i-1], a[i+1])]
     return int(ks[best]),int(ks[low]),int(max(ks[high], ks[peaks[0]] if peaks else 0))
 
-# %% ../nbs/48_stable_k.ipynb #bcb1fc16
+# %% ../nbs/48_stable_k.ipynb #53b01648
 def stable_k(
     views:np.ndarray|Sequence[np.ndarray], # Rows, shape (n, d), or a list of such; n 12 or more
     max_k:int=14, # Largest number of clusters that is tried, 2 or more; n/6 at most is used
     n_subsets:int=4, # Samples that are compared, 2 or more
     max_rows:int=1500, # More rows are sampled
     seed:int=42, # Of all samples
-    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of samples)`
+    progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of samples)`, twice
 )->StableK: # The number with its range
     "How many clusters, by what is found again in other samples (Ben-Hur et al. 2002; Lange et al. 2004)"
     views = as_views(views)
