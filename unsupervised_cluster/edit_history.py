@@ -18,7 +18,7 @@ from .core import ClusterError,SavedFileError,argument_error,read_json,write_jso
 from .edit_state import EditState,apply_changes,span_rows,state_changes
 from .results import Features
 
-# %% ../nbs/52_edit_history.ipynb #bec0c972
+# %% ../nbs/52_edit_history.ipynb #20cc7b96
 class EditHistory:
     "A clustering and what became of it, step by step"
     def __init__(self,
@@ -32,6 +32,8 @@ class EditHistory:
         if features is None: self.rows,self._rest,self._axes = span_rows(clustering)
         else: self.rows,self._rest,self._axes = features.X,0.,None
         odd = clustering.labels<0
+        if odd.all(): raise argument_error('clustering', 'noise only', 'one with a cluster', 'one image must stay in a '
+                                           "cluster; cluster again, such as with 'consensus' or 'kmeans'")
         labels = np.where(odd, clustering.distances.argmin(1), clustering.labels)
         names = {c:o for c,o in enumerate(clustering.names or ()) if o}
         first = EditState(labels, odd, np.zeros(n, bool), names, clustering.n_clusters)

@@ -25,7 +25,7 @@ def span_rows(
     P = -.5*(D-D.mean(1, keepdims=True))@np.linalg.pinv(Q).T
     return P,np.maximum(D.mean(1)-(P**2).sum(1), 0),axes
 
-# %% ../nbs/51_edit_state.ipynb #f62b623a
+# %% ../nbs/51_edit_state.ipynb #c7304463
 @dataclass(frozen=True, repr=False, eq=False)
 class EditState:
     "Which image is in which cluster at one moment"
@@ -38,9 +38,7 @@ class EditState:
 
     def __post_init__(self):
         for o in (self.labels, self.odd, self.by_hand): o.setflags(write=False)
-        if self.odd.all():
-            raise argument_error('images', 'all', 'some of them', 'one image must stay in a cluster; if the clusterer '
-                                 "found none, cluster again with another, such as 'consensus' or 'kmeans'")
+        if self.odd.all(): raise argument_error('images', 'all', 'some of them', 'one image must stay in a cluster')
         low,high = self.labels.min(),self.labels.max()
         if low<0 or high>=self.free: raise argument_error('labels', (int(low), int(high)), f'0 to {self.free-1}')
 
