@@ -53,7 +53,8 @@ def sets(args, tmp):
             bottleneck=BOTTLENECK)
     if args.mnist:
         x,y = (idx(next(Path(args.mnist).glob(f'*{o}*'))) for o in ('images','labels'))
-        yield 'MNIST', as_pictures(x, tmp/'mnist'), y, dict(gradients={}, contrastive=dict(features='contrastive'))
+        yield 'MNIST', as_pictures(x, tmp/'mnist'), y, dict(gradients={}, contrastive=dict(features='contrastive'),
+            bottleneck=dict(BOTTLENECK, size=28))
 
 def plain(images, pixels, k, seed):
     "K-means on the pixels"
@@ -91,13 +92,14 @@ def row(name, way, kinds, runs, stable, seconds):
         nmi=f'{np.median([o["nmi"] for o in scores]):.3f}', ari=f'{np.median([o["ari"] for o in scores]):.3f}',
         found_k=stable.k if stable else '', seconds=f'{np.median(seconds):.0f}')
 
-def measure(name, images, kinds, ways, seeds):
-    "The rows of one set of images"
+def measure(name, images, kinds, ways, seeds, only=None):
+    "The rows of one set of images, or the one of the way `only`"
     k,mix = len(set(kinds.tolist())),np.random.default_rng(0).permutation(len(images))
     images,kinds = images.take(mix),kinds[mix]
     for way,kwargs in ways.items():
+        if only not in (None,way): continue
         runs,seconds,stable = [],[],None
-        for seed in seeds[:3] if way=='contrastive' else seeds:
+        for seed in seeds:
             start = time.process_time()
             found = ImageClusterer(n_clusters=k, seed=seed, verbose=0, **kwargs).fit(images)
             seconds.append(time.process_time()-start)
@@ -106,11 +108,22 @@ def measure(name, images, kinds, ways, seeds):
         yield row(name, way, kinds, runs, stable, seconds)
     pixels = decode_images(images, min(64, usual_size('gradients', images))).pixels
     for way,labels in others().items():
+        if only not in (None,way): continue
         n_runs = dict(pixels=len(seeds), clustimage=1).get(way, 1 if len(images)>5000 else 2)
         start,some = time.process_time(),seeds[:n_runs]
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
             runs = [labels(images, pixels, k, o) for o in some]
         yield row(name, way, kinds, runs, None, [(time.process_time()-start)/len(runs)])
+
+def renewed(old, new):
+    "The `old` rows, those of `new` in place of the same images and way; others come after their images"
+    at = lambda o: (o['images'],o['way'])
+    found = {at(o):o for o in new}
+    rows = [found.pop(at(o), o) for o in old]
+    for o in found.values():
+        same = [i for i,r in enumerate(rows) if r['images']==o['images']]
+        rows.insert(same[-1]+1 if same else len(rows), o)
+    return rows
 
 def main():
     "The command"
@@ -118,8 +131,9 @@ def main():
     p.add_argument('--photos', help='a folder of photos whose names end in _KIND')
     p.add_argument('--mnist', help='a folder with MNIST images and labels, idx, compressed')
     p.add_argument('--seeds', type=int, default=5,
-                   help="seeds (5); at most three for the contrastive encoder, two for others' networks")
+                   help="seeds (5); at most two for others' networks")
     p.add_argument('--only', metavar='NAME', help='one set of images, such as "digits"; the other rows of the table stay')
+    p.add_argument('--way', metavar='NAME', help='one way, such as "contrastive"; the other rows of the table stay')
     p.add_argument('--small', action='store_true', help='fewer images, one seed; writes nothing')
     args = p.parse_args()
     keep_freed_memory()
@@ -127,11 +141,11 @@ def main():
     with tempfile.TemporaryDirectory() as tmp:
         for name,images,kinds,ways in sets(args, Path(tmp)):
             if args.only not in (None,name): continue
-            for o in measure(name, images, kinds, ways, list(range(1 if args.small else args.seeds))):
+            for o in measure(name, images, kinds, ways, list(range(1 if args.small else args.seeds)), args.way):
                 rows.append(o)
                 print(*(f'{k} {v}' for k,v in o.items()), sep='  ', flush=True)
     if args.small: return
-    if args.only: rows = [*(o for o in last_rows('clusters') if o['images']!=args.only),*rows]
+    if args.only or args.way: rows = renewed(last_rows('clusters'), rows)
     write_table('clusters', FIELDS, rows)
 
 if __name__=='__main__': main()
