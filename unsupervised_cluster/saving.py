@@ -11,6 +11,7 @@ from pathlib import Path
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.optimizer import Lookahead,Optimizer
+from fastai.torch_core import get_model,rank_distrib
 from fastcore.foundation import L
 from safetensors import SafetensorError,safe_open
 from safetensors.torch import save_file
@@ -63,7 +64,7 @@ def save_autoencoder(
     path:str|Path, # The `.safetensors` file to be written
 ):
     "Save the weights; of a `Learner` also the optimizer, the history and the settings of the data"
-    model = learn.model if isinstance(learn, Learner) else learn
+    model = get_model(learn.model if isinstance(learn, Learner) else learn)
     head = dict(kind='unsupervised_cluster.Autoencoder', version=1, model=type(model).__name__,
                 config=getattr(model, 'config', {}))
     tensors = {f'model.{k}':v for k,v in model.state_dict().items()}
@@ -77,12 +78,14 @@ def save_autoencoder(
 
 # %% ../nbs/25_saving.ipynb #89b424a8
 class Checkpoint(Callback):
-    "Write the training to a file after every epoch; needs `KeepHistory`"
+    "Write the training to a file after every epoch, the first of several processes only; needs `KeepHistory`"
     order = KeepBest.order+1
     def __init__(self,
         path:str|Path, # The `.safetensors` file, replaced as a whole each time
     ): self.path = path
-    def after_epoch(self): save_autoencoder(self.learn, self.path)
+    def after_epoch(self):
+        "Write the file, unless another process does"
+        if not rank_distrib(): save_autoencoder(self.learn, self.path)
 
 # %% ../nbs/25_saving.ipynb #7741cc27
 def _read(path:str|Path)->tuple[dict,dict[str,Tensor]]:
