@@ -36,6 +36,7 @@ from .contrastive_encoder import ContrastiveEncoder
 from .embed import embed_rows
 from .backbone import BackboneEncoder
 from .encoders import *
+from .shards import encode_shards
 from .metrics import *
 from .cluster import *
 from .choose_k import *
