@@ -6,7 +6,7 @@
 __all__ = ['RESIZE_METHODS', 'resizer', 'PixelStore', 'decode_images', 'check_pixels']
 
 # %% ../nbs/12_pixels.ipynb #01dd562d
-import os,tempfile,warnings
+import hashlib,math,os,tempfile,warnings
 from collections.abc import Callable,Iterable,Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 from fastai.vision.augment import Resize
 from fastai.vision.core import PILImage
-from .core import NoImagesError,argument_error
+from .core import ClusterError,NoImagesError,argument_error
 from .images import BrokenImageError,as_table,open_image
 from .results import BrokenFile,ImageTable
 
@@ -25,12 +25,12 @@ from .results import BrokenFile,ImageTable
 RESIZE_METHODS = ('squish','crop','pad')
 
 def resizer(
-    size:int=224, # Height and width of the result in pixels, at least 4
+    size:int=224, # Height and width of the result in pixels, from 4 to 16,384
     method:str='squish', # One of `RESIZE_METHODS`
 )->Callable[[Image.Image],PILImage]: # Takes an RGB image of any size, gives one of `size` x `size`
     "fastai's `Resize`, always from the middle: no chance in it"
-    if not isinstance(size, (int,np.integer)) or size<4:
-        raise argument_error('size', size, 'a whole number of pixels, 4 or more')
+    if not isinstance(size, (int,np.integer)) or not 4<=size<=2**14:
+        raise argument_error('size', size, 'a whole number of pixels from 4 to 16,384')
     if method not in RESIZE_METHODS: raise argument_error('method', method, f'one of {", ".join(RESIZE_METHODS)}')
     resize = Resize(int(size), method=method)
     return lambda im: resize(PILImage(im), split_idx=1)
@@ -61,6 +61,13 @@ class PixelStore:
         "Height and width in pixels"
         return self.pixels.shape[1]
 
+    @cached_property
+    def digest(self)->str:
+        "SHA-256 of the pixels, hexadecimal: by it a training knows its images again"
+        found = hashlib.sha256()
+        for o in self.pixels: found.update(np.ascontiguousarray(o))
+        return found.hexdigest()
+
     def __repr__(self)->str:
         mb,where = self.pixels.nbytes/2**20,'mapped from a file' if isinstance(self.pixels, np.memmap) else 'in memory'
         return f'PixelStore: {len(self):,} images of {self.size} x {self.size}, {self.method}, {mb:,.1f} MB {where}'
@@ -69,7 +76,12 @@ class PixelStore:
 def _empty_pixels(shape:tuple[int,...], max_memory:int)->np.ndarray:
     "A uint8 array of `shape`: in memory, or mapped from an unnamed temporary file if it exceeds `max_memory` bytes"
     if np.prod(shape, dtype=float)<=max_memory: return np.empty(shape, np.uint8)
-    return np.memmap(tempfile.TemporaryFile(prefix='unsupervised_cluster-'), np.uint8, 'w+', shape=shape)
+    f,size = tempfile.TemporaryFile(prefix='unsupervised_cluster-'),math.prod(shape)
+    try: getattr(os, 'posix_fallocate', lambda *args: None)(f.fileno(), 0, size) # Later, a full disk would be the end
+    except OSError as e:
+        raise ClusterError(f'the pixels need {size/1e9:,.1f} GB in {tempfile.gettempdir()}: {e.strerror}; '
+                           'set TMPDIR to a folder with more room') from e
+    return np.memmap(f, np.uint8, 'w+', shape=shape)
 
 def _decode_into(pixels:np.ndarray, resize:Callable, paths:Sequence[Path], i:int)->str|None:
     "Fill row `i`; why it could not be filled, or None"
