@@ -60,6 +60,7 @@ from .interpret import *
 from .report import *
 from .explore import Explorer,explore
 from .runs import run_folder,versions
+from .saved_runs import *
 from .pipeline import *
 
 # %% ../nbs/90_all.ipynb #6d595200
