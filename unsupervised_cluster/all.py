@@ -27,6 +27,7 @@ from .optimizers import *
 from .learner import *
 from .contrastive import ContrastiveNet,NTXent,photo_views,shape_views
 from .rates import *
+from .torchrun import train_on_processes
 from .features import *
 from .whitening import WhitenedPCA
 from .fisher import FisherEncoder,FisherVectors,fisher_vector

@@ -12,6 +12,7 @@ import torch
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.optimizer import Lookahead,Optimizer
+from fastai.torch_core import get_model,rank_distrib
 from fastcore.foundation import L
 from safetensors.torch import save_file
 from torch import Tensor,nn
@@ -64,7 +65,7 @@ def save_autoencoder(
     path:str|Path, # The `.safetensors` file to be written
 ):
     "Save the weights; of a `Learner` also the optimizer, the history and the settings of the data"
-    model = learn.model if isinstance(learn, Learner) else learn
+    model = get_model(learn.model if isinstance(learn, Learner) else learn)
     head = dict(model=type(model).__name__, config=getattr(model, 'config', {}))
     tensors = {f'model.{k}':v for k,v in model.state_dict().items()}
     if isinstance(learn, Learner):
@@ -81,12 +82,14 @@ def _resumable(cbs:Iterable[Callback])->list[tuple[str,Callback]]:
 
 # %% ../nbs/25_saving.ipynb #89b424a8
 class Checkpoint(Callback):
-    "Write the training to a file after every epoch; needs `KeepHistory`"
+    "Write the training to a file after every epoch, the first of several processes only; needs `KeepHistory`"
     order = KeepBest.order+1
     def __init__(self,
         path:str|Path, # The `.safetensors` file, replaced as a whole each time
     ): self.path = path
-    def after_epoch(self): save_autoencoder(self.learn, self.path)
+    def after_epoch(self):
+        "Write the file, unless another process does"
+        if not rank_distrib(): save_autoencoder(self.learn, self.path)
 
 # %% ../nbs/25_saving.ipynb #7741cc27
 def _fill(model:nn.Module, tensors:dict[str,Tensor], path:str|Path, assign:bool=False):
