@@ -68,6 +68,10 @@ class PrintEpochs(Callback):
         epochs:int, # How many there will be in all
     ): self.epochs = epochs
 
+    def before_fit(self):
+        "Say where a training goes on"
+        if done := len(self.learn.history): print(f'going on after epoch {done}', flush=True)
+
     def after_epoch(self):
         "Print the newest epoch of the history, and how long it can still take if that is over a minute"
         h = self.learn.history
