@@ -27,6 +27,7 @@ from .optimizers import *
 from .learner import *
 from .contrastive import ContrastiveNet,NTXent,photo_views,shape_views
 from .rates import *
+from .torchrun import train_on_processes
 from .features import *
 from .whitening import WhitenedPCA
 from .fisher import FisherEncoder,FisherVectors,fisher_vector
@@ -61,6 +62,7 @@ from .interpret import *
 from .report import *
 from .explore import Explorer,explore
 from .runs import run_folder,versions
+from .saved_runs import *
 from .pipeline import *
 
 # %% ../nbs/90_all.ipynb #6d595200

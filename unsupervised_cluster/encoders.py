@@ -138,13 +138,13 @@ def load_state_dict(self:Codebooks,
     state:dict[str,np.ndarray], # From `state_dict` of such an object
 )->Codebooks: # Itself
     "Take over what another one learned"
-    parts = [{} for _ in range(self.n)]
+    parts = {}
     for k,v in state.items():
         i,_,name = k.partition('.')
-        if not i.isdigit() or int(i)>=self.n:
-            raise SavedFileError(f'the state has {k}, which is not of {self.n} encoders')
-        parts[int(i)][name] = v
-    self.encoders_ = [o.load_state_dict(part) for o,part in zip(self._make(), parts)]
+        parts.setdefault(i, {})[name] = v
+    if set(parts)!=set(map(str, range(len(parts)))) or len(parts)!=self.n:
+        raise SavedFileError(f'the state is of the encoders {", ".join(parts)}, which are not {self.n} encoders')
+    self.encoders_ = [o.load_state_dict(parts[str(i)]) for i,o in enumerate(self._make())]
     return self
 
 # %% ../nbs/39_encoders.ipynb #c73d1fbd

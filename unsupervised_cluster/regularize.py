@@ -138,6 +138,16 @@ class ResidualBranch(nn.Module):
         if not self.training: return x+self.amplitude*y
         return x+_Perturb.apply(y, self.amplitude, self.strength, self.generator)
 
+    def get_extra_state(self)->Tensor: # Bytes
+        "The state of the generator, for `state_dict`: a training that is resumed draws what it would have drawn"
+        return self.generator.get_state()
+
+    def set_extra_state(self,
+        state:Tensor, # From `get_extra_state`
+    ):
+        "Let the generator go on from there"
+        self.generator.set_state(state.cpu())
+
 # %% ../nbs/23_regularize.ipynb #d8dfa55b
 class ResidualAutoencoder(ConvAutoencoder):
     "A `ConvAutoencoder` whose inner blocks begin with a `ResidualBranch`; by default 32-64-128-16, to an eighth"
@@ -172,6 +182,16 @@ class _FollowLoss(Callback):
     def strengths(self)->list[float]:
         "The strength after each batch, over all fits"
         return self.state.history
+
+    def to_resume(self)->dict: # What JSON can hold
+        "What a checkpoint keeps of the schedule"
+        return dict(losses=self.state.losses, history=self.state.history)
+
+    def resume(self,
+        kept:dict, # From `to_resume`
+    ):
+        "Go on from there"
+        self.state.losses,self.state.history = ([float(o) for o in kept[k]] for k in ('losses','history'))
 
     def after_batch(self):
         "One step of the strength, but not for `lr_find`: it only tries"
