@@ -9,6 +9,7 @@ __all__ = ['ImageClusterer']
 import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
@@ -84,7 +85,6 @@ def _check(self:ImageClusterer):
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
-    if needs_autoencoder(self.features): check_processes(self.n_processes, self.recipe_['bs'])
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
@@ -93,9 +93,11 @@ def _check(self:ImageClusterer):
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
     y:None=None, # Not looked at
+    checkpoint:str|Path|None=None, # File to keep a training in after every epoch, and to go on from if it is there
 )->ImageClusterer: # Itself
     "Encode the images, choose a number of clusters, and cluster them"
     self._check()
+    if needs_autoencoder(self.features): check_processes(self.n_processes, self.recipe_['bs'])
     start,self.given_ = time.perf_counter(),given_paths(X)
     table = as_table(self.given_ or X, self._progress('verifying'))
     self._say(repr(table))
@@ -105,7 +107,7 @@ def fit(self:ImageClusterer,
     self.size_ = usual_size(self.features, table) if self.size is None else self.size
     self.stamps_ = name_stamps(table)
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
-    self._encode(store)
+    self._encode(store, checkpoint)
     self._cluster(self._seen(store.images))
     self.nuisance_ = nuisance_report(self.clustering_, store.pixels, self.seed)
     if self.features!='gradients': self._say(self.nuisance_.warning)
@@ -120,19 +122,23 @@ def _seen(self:ImageClusterer, table:ImageTable)->np.ndarray:
 
 # %% ../nbs/60_pipeline.ipynb #831a4111
 @patch
-def _train(self:ImageClusterer, store:PixelStore):
-    "Train the autoencoder on the images"
+def _train(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
+    "Train the autoencoder on the images, or go on with a training that was the same"
     splits = seeded_splitter(self.valid_pct, self.seed)(store.images.paths)
     self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
-    learn = train_on_processes(store, self.n_processes, self.recipe, self.valid_pct, self.seed, bool(self.verbose),
-                               **self.recipe_)
+    train = partial(train_on_processes, store, self.n_processes, self.recipe, self.valid_pct, self.seed,
+                    bool(self.verbose), checkpoint=checkpoint, **self.recipe_)
+    try: learn = train(resume=checkpoint is not None)
+    except SavedFileError as e:
+        self._say(f'from the beginning, for {e}')
+        learn = train()
     self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
-def _encode(self:ImageClusterer, store:PixelStore):
+def _encode(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     "Fit the encoder and take the features of all images"
     self.model_,self.history_,self.precision_ = None,History(),None
-    if needs_autoencoder(self.features): self._train(store)
+    if needs_autoencoder(self.features): self._train(store, checkpoint)
     encoder = default_encoder(self.features, self.model_, self.seed)
     encoder.progress,self.encoder_ = self._progress('encoding'),encoder
     self.features_ = Features(encoder.fit_transform(store.pixels), store.images, self.features,
@@ -218,8 +224,11 @@ def load(cls:ImageClusterer,
 )->ImageClusterer: # Fitted, as it was saved
     "Load a run folder; nothing is unpickled"
     run = Run.load(folder)
-    try: self = cls(**run.arguments)
-    except TypeError as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
+    self = cls()
+    try:
+        self.set_params(**run.arguments)
+        self._check()
+    except (TypeError, ValueError) as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
     return self._take(run)
 
 # %% ../nbs/60_pipeline.ipynb #20a5c782
