@@ -9,6 +9,7 @@ __all__ = []
 from .core import ArgumentError,ClusterError,NoImagesError,SavedFileError
 from .core import argument_error,keep_freed_memory,print_progress,read_json,write_json
 from .results import BrokenFile,Features,ImageTable
+from .arrays import empty_array
 from .clustering import *
 from .history import History
 from .images import BrokenImageError,IMAGE_FORMATS,IMAGE_SUFFIXES
@@ -26,6 +27,7 @@ from .optimizers import *
 from .learner import *
 from .contrastive import ContrastiveNet,NTXent,photo_views,shape_views
 from .rates import *
+from .torchrun import train_on_processes
 from .features import *
 from .whitening import WhitenedPCA
 from .fisher import FisherEncoder,FisherVectors,fisher_vector

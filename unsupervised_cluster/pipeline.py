@@ -9,13 +9,11 @@ __all__ = ['ImageClusterer']
 import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin
 from sklearn.utils.validation import check_is_fitted
-from .callbacks import PrintEpochs
 from .cluster import check_k
 from .clustering import Clustering
 from .core import NoImagesError,SavedFileError,argument_error,print_progress
@@ -24,11 +22,12 @@ from .encoders import default_encoder,encode_images,needs_autoencoder,usual_size
 from .group import assign_groups,check_clusterer,choose_groups,group_features
 from .history import History
 from .images import answer_given,as_table,given_paths
-from .learner import get_recipe,train_autoencoder
+from .learner import get_recipe
 from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .results import Features,ImageTable
 from .saved_runs import Run
+from .torchrun import check_processes,train_on_processes
 
 # %% ../nbs/60_pipeline.ipynb #ad596511
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -54,13 +53,14 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         n_init:int=25, # Starts of the final K-means
         max_iter:int=600, # Steps of each start at most
         seed:int=42, # Of everything random; from 0 to 2**32-1
+        n_processes:int=1, # Processes that share the training of an autoencoder, on GPUs one for each
         verbose:int=1, # 1 to print what happens, 0 for silence
     ):
         self.n_clusters,self.features,self.clusterer,self.size = n_clusters,features,clusterer,size
         self.method,self.valid_pct,self.subset,self.recipe = method,valid_pct,subset,recipe
         self.epochs,self.patience,self.lr,self.bs = epochs,patience,lr,bs
         self.max_k,self.n_init,self.max_iter = max_k,n_init,max_iter
-        self.seed,self.verbose = seed,verbose
+        self.seed,self.n_processes,self.verbose = seed,n_processes,verbose
 
     def _say(self, text:str):
         "Print `text`, if there is any and it is wanted"
@@ -82,6 +82,7 @@ def _check(self:ImageClusterer):
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
+    if needs_autoencoder(self.features): check_processes(self.n_processes, self.recipe_['bs'])
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
@@ -119,14 +120,10 @@ def _seen(self:ImageClusterer, table:ImageTable)->np.ndarray:
 @patch
 def _train(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     "Train the autoencoder on the images, or go on with a training that was the same"
-    splits,epochs = seeded_splitter(self.valid_pct, self.seed)(store.images.paths),self.recipe_['epochs']
+    splits = seeded_splitter(self.valid_pct, self.seed)(store.images.paths)
     self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
-    cbs = [PrintEpochs(epochs)] if self.verbose else None
-    train = partial(train_autoencoder, store, self.recipe, self.valid_pct, self.seed, cbs, checkpoint=checkpoint)
-    try: learn = train(**self.recipe_, resume=checkpoint is not None)
-    except SavedFileError as e:
-        self._say(f'from the beginning, for {e}')
-        learn = train(**self.recipe_)
+    learn = train_on_processes(store, self.n_processes, self.recipe, self.valid_pct, self.seed, bool(self.verbose),
+                               **self.recipe_, checkpoint=checkpoint, resume='same' if checkpoint else False)
     self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
