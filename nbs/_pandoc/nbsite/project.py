@@ -36,6 +36,7 @@ class Project:
     notebooks:Path # The folder of the notebooks
     docs:Path # Where the site goes
     title:str
+    version:str # Of the library
     site_url:str # Address of the published site, with a final slash
     repo_url:str
     branch:str
@@ -95,7 +96,7 @@ def load_project(root:Path) -> Project:
     website,html = config['website'],config.get('format', {}).get('html', {})
     return Project(
         root=root, notebooks=root/settings.nbs_path.name, docs=root/settings.doc_path.name,
-        title=website.get('title') or settings.title,
+        title=website.get('title') or settings.title, version=settings.version,
         site_url=f'{settings.doc_host.rstrip("/")}/{settings.doc_baseurl.strip("/")}'.rstrip('/') + '/',
         repo_url=settings.git_url.rstrip('/'), branch=settings.branch,
         sidebar=tuple(map(read_entry, as_list(website['sidebar']['contents']))), css=tuple(as_list(html.get('css'))),
