@@ -9,6 +9,7 @@ __all__ = []
 from .core import ArgumentError,ClusterError,NoImagesError,SavedFileError
 from .core import argument_error,keep_freed_memory,print_progress,read_json,write_json
 from .results import BrokenFile,Features,ImageTable
+from .arrays import empty_array
 from .clustering import *
 from .history import History
 from .images import BrokenImageError,IMAGE_FORMATS,IMAGE_SUFFIXES
@@ -60,6 +61,7 @@ from .interpret import *
 from .report import *
 from .explore import Explorer,explore
 from .runs import run_folder,versions
+from .saved_runs import *
 from .pipeline import *
 
 # %% ../nbs/90_all.ipynb #6d595200

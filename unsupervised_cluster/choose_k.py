@@ -11,9 +11,12 @@ from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
 import matplotlib.pyplot as plt
 import numpy as np
+from joblib import Parallel,delayed
 from kneed import KneeLocator
 from matplotlib.axes import Axes
-from .cluster import check_k,fit_kmeans,rotate_rows,threads_for
+from threadpoolctl import threadpool_limits # comes with scikit-learn
+from .arrays import all_finite
+from .cluster import check_k,fit_kmeans,jobs_for,nearest_means,rotate_rows,seen_rows
 from .core import argument_error
 from .results import Features,html_table
 
@@ -80,17 +83,24 @@ def sweep_k(
     n_init:int=10, # Starts for each k, of which the best counts
     max_iter:int=300, # Steps of each start at most
     progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of candidates)`
-)->KSweep: # One entry per candidate
-    "K-means for each k in `ks`"
+    n_jobs:int|None=None, # Candidates at a time, -1 for one per processor; None: those for large work, 1 for small
+)->KSweep: # One entry per candidate; the same whatever `n_jobs`
+    "K-means for each k in `ks`, on any backend of joblib; of rows that lie in a file, on a sample"
     X,ks = X.X if isinstance(X, Features) else np.asarray(X),tuple(int(k) for k in ks)
-    if X.ndim!=2 or not np.isfinite(X).all(): raise argument_error('X', X.shape, 'finite numbers, shape (n, d)')
+    if X.ndim!=2 or not all_finite(X): raise argument_error('X', X.shape, 'finite numbers, shape (n, d)')
     if not ks or any(b<=a for a,b in zip(ks, ks[1:])):
         raise argument_error('ks', ks, 'strictly increasing numbers, one at least')
     for k in (ks[0],ks[-1]): check_k(k, len(X))
-    Z = rotate_rows(X)
-    each = progress(ks, total=len(ks)) if progress else ks
-    with threads_for(Z.size): found = {k:fit_kmeans(Z, k, n_init, max_iter, seed, fewer_ok=True) for k in each}
-    return KSweep(ks, np.array([o[1] for o in found.values()]), np.stack([o[0] for o in found.values()]))
+    seen = seen_rows(X, seed)
+    Z = rotate_rows(X if len(seen)==len(X) else np.asarray(X[seen]))
+    jobs = Parallel(jobs_for(Z.size, n_jobs), return_as='generator')
+    each = jobs(delayed(_one_thread)(fit_kmeans, Z, k, n_init, max_iter, seed, True) for k in ks)
+    labels,inertia = map(np.array, zip(*(progress(each, total=len(ks)) if progress else each)))
+    return KSweep(ks, inertia, labels) if len(seen)==len(X) else KSweep(ks, *nearest_means(X, seen, labels)[::-1])
+
+def _one_thread(work:Callable, *args)->tuple:
+    "Do some work in one thread: jobs share the processors, and sums come out the same"
+    with threadpool_limits(1): return work(*args)
 
 # %% ../nbs/42_choose_k.ipynb #6a1884c4
 @dataclass(frozen=True)

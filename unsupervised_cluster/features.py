@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from fastai.learner import Learner
 from torch import nn
+from .arrays import MAX_MEMORY,empty_array
 from .core import argument_error
 from .data import float_batch,split_rows
 from .hooks import BottleneckHook
@@ -27,17 +28,21 @@ def encode_pixels(
     bs:int=16, # Images in a batch
     progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of batches)`
     precision:str='full', # What to compute in: 'full', 'bf16', or 'auto' for what pays on the device
+    rows:np.ndarray|None=None, # Positions of the images that are wanted, int, shape (n,); None for all
+    max_memory:int=MAX_MEMORY, # Bytes; more features than that lie in a temporary file which vanishes with them
 )->tuple[np.ndarray,tuple[int,...]]: # Rows, float32, shape (n, d), and the shape of one before it was flattened
     "What `layer` gives out for each image, flattened; the model's mode is put back afterwards"
     if not isinstance(bs, (int,np.integer)) or bs<1: raise argument_error('bs', bs, 'a whole number, 1 or more')
     run = model.encode if layer is None and hasattr(model, 'encode') else model
-    device,was_training,X,starts = next(model.parameters()).device,model.training,None,range(0, len(pixels), bs)
+    device,was_training,X = next(model.parameters()).device,model.training,None
+    rows = np.arange(len(pixels)) if rows is None else rows
+    starts,what = range(0, len(rows), bs),f'the features of {len(rows):,} images'
     model.eval()
     try:
         with torch.no_grad(), BottleneckHook(model, layer) as hook, in_precision(precision, device):
             for i in progress(starts, total=len(starts)) if progress else starts:
-                run(float_batch(pixels[i:i+bs], device))
-                if X is None: X = np.empty((len(pixels), hook.features.shape[1]), np.float32)
+                run(float_batch(pixels[rows[i:i+bs]], device))
+                if X is None: X = empty_array((len(rows), hook.features.shape[1]), np.float32, what, max_memory)
                 X[i:i+bs] = hook.features.float().cpu().numpy()
             return X,tuple(hook.stored.shape[1:])
     finally: model.train(was_training)
@@ -56,8 +61,8 @@ def extract_features(
     store = learn.dls.store
     if images is not None:
         store = images if isinstance(images, PixelStore) else decode_images(images, store.size, store.method)
-    pixels,table = store.pixels,store.images
-    if images is None and len(rows := split_rows(learn.dls, subset))<len(table):
-        pixels,table = pixels[rows],table.take(rows)
-    X,shape = encode_pixels(learn.model, pixels, layer, bs, progress, precision)
+    table,rows = store.images,None
+    if images is None and len(wanted := split_rows(learn.dls, subset))<len(table):
+        table,rows = table.take(wanted),wanted
+    X,shape = encode_pixels(learn.model, store.pixels, layer, bs, progress, precision, rows)
     return Features(X, table, 'bottleneck' if layer is None else 'layer', shape)

@@ -13,7 +13,7 @@ from collections.abc import Callable,Iterable,Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import numpy as np
-from PIL import Image,ImageOps,UnidentifiedImageError
+from PIL import ExifTags,Image,ImageOps,UnidentifiedImageError
 from .core import ClusterError,NoImagesError,argument_error
 from .results import BrokenFile,ImageTable
 
@@ -78,11 +78,12 @@ def _formats()->list[str]:
     Image.init()
     return [o for o in IMAGE_FORMATS if o in Image.OPEN]
 
-def _upright(im:Image.Image)->Image.Image:
-    "`im` decoded and turned as its EXIF data say, unless those are damaged"
+def _upright(im:Image.Image, size:tuple[int,int])->tuple[Image.Image,tuple[int,int]]:
+    "`im` decoded and turned as its EXIF data say, unless those are damaged, and its `size` turned likewise"
     im.load()
-    try: return ImageOps.exif_transpose(im)
-    except Exception: return im
+    try: res,turned = ImageOps.exif_transpose(im),im.getexif().get(ExifTags.Base.Orientation) in (5,6,7,8)
+    except Exception: return im,size
+    return res,size[::-1] if turned else size
 
 def _reason(e:Exception)->str:
     "Why a file could not be decoded, in words for the person whose file it is"
@@ -101,14 +102,20 @@ def open_image(
     least:int|None=None, # Pixels that both sides need at least, for a faster and smaller JPEG; None for all it has
 )->Image.Image: # Mode RGB, fully decoded, upright, first frame
     "Decode an image file to RGB, or raise a `BrokenImageError` with the reason"
+    return _read(path, least)[0]
+
+def _read(path:str|Path, least:int|None)->tuple[Image.Image,tuple[int,int]]:
+    "The image of `open_image`, and the width and height that it has in full"
     try:
         if not os.path.exists(path): raise BrokenImageError('a link to nothing' if os.path.islink(path) else 'vanished')
         if not os.path.isfile(path): raise BrokenImageError('not a file')
         if not os.path.getsize(path): raise BrokenImageError('empty file (0 bytes)')
         with Image.open(path, formats=_formats()) as im:
             if im.width*im.height>MAX_PIXELS: raise BrokenImageError(f'too large: {im.width} x {im.height} pixels')
+            full = im.size
             if least: im.draft(None, (least,least))
-            return to_rgb(_upright(im))
+            found,full = _upright(im, full)
+            return to_rgb(found),full
     except ClusterError: raise
     except Exception as e: raise BrokenImageError(_reason(e)) from e
 
@@ -131,8 +138,8 @@ def check_images(
     return ImageTable(tuple(paths[i] for i in good), sizes, broken, None if root is None else Path(root))
 
 def _size_or_reason(path:Path)->tuple[int,int]|str:
-    "Width and height of the decoded image, or why there is none"
-    try: return open_image(path).size
+    "Width and height of the image, or why it cannot be decoded; an eighth of a JPEG takes all of its data to draw"
+    try: return _read(path, 1)[1]
     except BrokenImageError as e: return str(e)
 
 # %% ../nbs/10_images.ipynb #d331e774

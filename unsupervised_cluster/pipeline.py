@@ -8,7 +8,7 @@ __all__ = ['ImageClusterer']
 # %% ../nbs/60_pipeline.ipynb #ddc21703
 import time,warnings
 from collections.abc import Callable,Sequence
-from datetime import datetime,timezone
+from dataclasses import fields
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
@@ -17,22 +17,17 @@ from sklearn.utils.validation import check_is_fitted
 from .callbacks import PrintEpochs
 from .cluster import check_k
 from .clustering import Clustering
-from .core import NoImagesError,SavedFileError,argument_error,print_progress,read_json,write_json
+from .core import NoImagesError,SavedFileError,argument_error,print_progress
 from .data import seeded_splitter
-from .encoders import default_encoder,encode_images,load_encoder,needs_autoencoder
-from .encoders import save_encoder,usual_size
-from .group import assign_groups,check_clusterer,choice_dict,choice_from,choose_groups
-from .group import group_features,load_groups,save_groups
-from .history import History,history_dict,history_from
+from .encoders import default_encoder,encode_images,needs_autoencoder,usual_size
+from .group import assign_groups,check_clusterer,choose_groups,group_features
+from .history import History
 from .images import answer_given,as_table,given_paths
 from .learner import get_recipe,train_autoencoder
 from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
-from .plots import plot_losses,plot_montage,plot_scree,save_pictures
-from .report import write_report
 from .results import Features,ImageTable
-from .runs import run_folder,versions
-from .saving import load_autoencoder,save_autoencoder
+from .saved_runs import Run
 
 # %% ../nbs/60_pipeline.ipynb #ad596511
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -190,77 +185,29 @@ def transform(self:ImageClusterer,
     return answer_given(given, found.images, found.distances, np.nan)
 
 # %% ../nbs/60_pipeline.ipynb #3b5432a9
+_LEARNED = tuple(o.name for o in fields(Run) if o.name!='arguments') # `Run.size` is `size_` here
+
 @patch
 def save(self:ImageClusterer,
     folder:str|Path, # A new or empty folder, or an older run, which is replaced as a whole
 )->Path: # The folder
-    "Write the run folder: parameters, results, model, features, clusters and pictures"
-    check_is_fitted(self, 'clustering_')
-    with run_folder(folder) as f:
-        self.clustering_.to_csv(f/'clusters.csv')
-        self.clustering_.save(f/'clustering.safetensors')
-        self.features_.save(f/'features.npy')
-        if self.model_ is not None: save_autoencoder(self.model_, f/'model.safetensors')
-        save_encoder(self.encoder_, f/('model.safetensors' if self.model_ is None else 'encoder.safetensors'))
-        if self.grouped_ is not None: save_groups(self.grouped_, f/'clusterer.safetensors')
-        save_pictures(f, self._draws())
-        write_json(f/'run.json', 'Run', summary := self.summary())
-        write_report(self.clustering_, f/'report.html', self.features_, self.choice_, self.stable_,
-                     history=self.history_, nuisance=self.nuisance_, summary=summary,
-                     progress=self._progress('report'))
-    return Path(folder)
+    "Write the run folder: parameters, results, model, features, clusters, pictures and the report"
+    return self.run_.save(folder, self._progress('report'))
 
-@patch
-def _draws(self:ImageClusterer)->dict[str,Callable]:
-    "What draws the pictures of a run"
-    draws = dict(scree=lambda: plot_scree(self.choice_.sweep), montage=lambda: plot_montage(self.clustering_))
-    if len(self.history_): draws['losses'] = lambda: plot_losses(self.history_)
-    if self.stable_ is not None: draws['agreement'] = self.stable_.plot
-    return draws
+@patch(as_prop=True)
+def run_(self:ImageClusterer)->Run:
+    "All that was asked for and found, as one record"
+    check_is_fitted(self, 'clustering_')
+    return Run(self.get_params(), **{o:getattr(self, f'{o}_') for o in _LEARNED})
 
 # %% ../nbs/60_pipeline.ipynb #9e3bd565
-@patch
-def summary(self:ImageClusterer)->dict: # What JSON can hold
-    "What `run.json` says: arguments, versions, counts, training, choice of k, sizes"
-    c = self.clustering_
-    return dict(
-        made=datetime.now(timezone.utc).isoformat(timespec='seconds'), versions=versions(), arguments=self.get_params(),
-        size=self.size_, clusterer=self.kind_, images=len(c), set_aside=len(c.images.broken),
-        device=None if self.model_ is None else str(next(self.model_.parameters()).device),
-        training=history_dict(self.history_), epochs=len(self.history_), recipe=self.recipe_, precision=self.precision_,
-        validation_error=self.history_.valid_loss[-1] if len(self.history_) else None,
-        sizes=c.sizes.tolist(), seconds=dict(total=round(self.seconds_, 1)), **choice_dict(self.choice_, self.stable_),
-        given=None if self.given_ is None else [str(o) for o in self.given_])
-
-# %% ../nbs/60_pipeline.ipynb #93931094
-def _from_summary(cls:type, path:Path)->ImageClusterer:
-    "A clusterer with what `run.json` says of it"
-    d = read_json(path, 'Run')
-    try:
-        self = cls(**d['arguments'])
-        self.given_ = None if d['given'] is None else [Path(o) for o in d['given']]
-        self.choice_,self.stable_ = choice_from(d)
-        self.history_,self.size_,self.kind_ = history_from(d['training']),d['size'],d['clusterer']
-        self.recipe_,self.precision_,self.nuisance_ = d['recipe'],d['precision'],None
-        self.seconds_ = d['seconds']['total']
-        needs_autoencoder(self.features) # Raises an error for an unknown name
-    except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
-    return self
-
-# %% ../nbs/60_pipeline.ipynb #13a31450
 @patch(cls_method=True)
 def load(cls:ImageClusterer,
     folder:str|Path, # Written by `save`
 )->ImageClusterer: # Fitted, as it was saved
     "Load a run folder; nothing is unpickled"
-    folder = Path(folder)
-    self = _from_summary(cls, folder/'run.json')
-    listens = needs_autoencoder(self.features)
-    self.model_ = load_autoencoder(folder/'model.safetensors') if listens else None
-    self.encoder_ = load_encoder(folder/('encoder.safetensors' if listens else 'model.safetensors'), self.model_)
-    self.grouped_ = load_groups(o) if (o := folder/'clusterer.safetensors').exists() else None
-    self.features_ = Features.load(folder/'features.npy', mmap=True)
-    clustering = Clustering.load(folder/'clustering.safetensors')
-    if len(self.features_)!=len(clustering) or self.features_.X.shape[1]!=clustering.centers.shape[1]:
-        raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
-    return self._set(clustering)
+    run = Run.load(folder)
+    try: self = cls(**run.arguments)
+    except TypeError as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
+    for o in _LEARNED: setattr(self, f'{o}_', getattr(run, o))
+    return self._set(run.clustering)

@@ -187,7 +187,7 @@ def write_report(
     advice:KAdvice|None=None, # What other indices say about the number of clusters
     history:History|None=None, # Of a training
     nuisance:NuisanceReport|None=None, # What the clusters follow
-    summary:dict[str,Any]|None=None, # Settings, versions and counts, from `ImageClusterer.summary`
+    summary:dict[str,Any]|None=None, # Settings, versions and counts, from `Run.summary`
     names:Sequence[str]|None=None, # A name for each cluster, '' for 'Cluster 0' and so on; None for the clustering's
     title:str|None=None, # Of the page; None for one with the name of the folder
     n_typical:int=14, # Typical members shown of each cluster, 1 or more
