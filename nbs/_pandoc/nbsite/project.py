@@ -42,6 +42,8 @@ class Project:
     branch:str
     sidebar:tuple[Entry,...]
     css:tuple[str,...] # Style sheets below the notebooks folder
+    image:str # What a link to the site shows elsewhere, below the notebooks folder; '' for nothing
+    favicon:str # The sign of the site, below the notebooks folder; '' for none
     repo_actions:tuple[str,...] # Links to the repository that each page has: 'source', 'issue'
     page_navigation:bool # Has each page links to the one before and the one after?
 
@@ -100,6 +102,7 @@ def load_project(root:Path) -> Project:
         site_url=f'{settings.doc_host.rstrip("/")}/{settings.doc_baseurl.strip("/")}'.rstrip('/') + '/',
         repo_url=settings.git_url.rstrip('/'), branch=settings.branch,
         sidebar=tuple(map(read_entry, as_list(website['sidebar']['contents']))), css=tuple(as_list(html.get('css'))),
+        image=website.get('image', ''), favicon=website.get('favicon', ''),
         repo_actions=tuple(as_list(website.get('repo-actions'))), page_navigation=bool(website.get('page-navigation')))
 
 
