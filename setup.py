@@ -19,7 +19,7 @@ setuptools.setup(
     python_requires='>='+cfg['min_python'],
     install_requires=shlex.split(cfg['requirements']),
     extras_require={'dev': shlex.split(cfg['dev_requirements']), 'backbone': ['timm'],
-                    'duplicates': ['ImageHash'], 'umap': ['umap-learn']},
+                    'duplicates': ['ImageHash'], 'scale': ['accelerate', 'dask[distributed]'], 'umap': ['umap-learn']},
     long_description=(here/'README.md').read_text(encoding='utf-8'), long_description_content_type='text/markdown',
     classifiers=['License :: OSI Approved :: Apache Software License', 'Programming Language :: Python :: 3',
                  'Topic :: Scientific/Engineering :: Image Recognition'],

@@ -9,6 +9,7 @@ __all__ = ['KeepHistory', 'EpochOrder', 'EarlyStop', 'PrintEpochs', 'KeepBest', 
 import random,time
 from fastai.callback.core import Callback,CancelFitException
 from fastai.learner import Recorder
+from fastai.torch_core import get_model
 from .history import History,add_epoch,stale_epochs
 from .models import best_precision,in_precision
 
@@ -26,9 +27,9 @@ class KeepHistory(Callback):
     def before_epoch(self): self.start,self.total,self.n = time.perf_counter(),0.,0
 
     def after_batch(self):
-        "Add up the loss of a training batch, by its images"
+        "Add up the loss of a training batch, by its images; of several processes the mean"
         if not self.training: return
-        self.total += self.loss.item()*len(self.xb[0])
+        self.total += self.learn.to_detach(self.loss).item()*len(self.xb[0])
         self.n += len(self.xb[0])
 
     def after_epoch(self):
@@ -67,6 +68,10 @@ class PrintEpochs(Callback):
         epochs:int, # How many there will be in all
     ): self.epochs = epochs
 
+    def before_fit(self):
+        "Say where a training goes on"
+        if done := len(self.learn.history): print(f'going on after epoch {done}', flush=True)
+
     def after_epoch(self):
         "Print the newest epoch of the history, and how long it can still take if that is over a minute"
         h = self.learn.history
@@ -82,11 +87,11 @@ class KeepBest(Callback):
     def after_epoch(self):
         "Copy the weights if they are the best so far"
         if stale_epochs(self.learn.history)==0:
-            self.learn.best_weights = {k:v.detach().clone() for k,v in self.model.state_dict().items()}
+            self.learn.best_weights = {k:v.detach().clone() for k,v in get_model(self.model).state_dict().items()}
 
     def after_fit(self):
         "Put the best weights back"
-        if hasattr(self.learn, 'best_weights'): self.model.load_state_dict(self.learn.best_weights)
+        if hasattr(self.learn, 'best_weights'): get_model(self.model).load_state_dict(self.learn.best_weights)
 
 # %% ../nbs/24_callbacks.ipynb #af7acc11
 class Precision(Callback):

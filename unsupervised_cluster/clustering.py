@@ -30,6 +30,8 @@ class Clustering:
     def __post_init__(self):
         n,k,y = len(self.images),len(self.centers),self.labels
         if y.shape!=(n,): raise argument_error('labels', y.shape, f'shape ({n},)', 'one label per image')
+        if not np.issubdtype(y.dtype, np.integer): raise argument_error('labels', str(y.dtype), 'whole numbers')
+        if self.centers.ndim!=2: raise argument_error('centers', self.centers.shape, 'shape (k, d)')
         if self.distances.shape!=(n,k): raise argument_error('distances', self.distances.shape, f'shape ({n}, {k})')
         if n and not (-1<=y.min() and y.max()<k):
             raise argument_error('labels', (int(y.min()), int(y.max())), f'labels from -1 to {k-1}')
@@ -154,6 +156,8 @@ def load(cls:Clustering,
     "Load what `save` wrote; nothing is unpickled"
     head,arrays = read_arrays(path, 'Clustering')
     arrays = {k:v for k,v in arrays.items() if k in ('labels','distances','centers','agreement')}
+    if not all(np.isfinite(o).all() for o in arrays.values()):
+        raise SavedFileError(f'{path} is not a saved Clustering: some of its numbers are not finite')
     try:
         names = head.get('names') # Files from before there were names have none
         return cls(**arrays, images=ImageTable.from_dict(head['images']), names=None if names is None else tuple(names))

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['WAYS', 'MANIFEST', 'JOURNAL', 'ExportError', 'ExportItem', 'what_hinders', 'ExportPlan', 'plan_export',
-           'check_target', 'publish', 'file_hash', 'copy_whole', 'journal', 'bring', 'ExportReport', 'export_folders']
+           'check_target', 'publish', 'copy_whole', 'journal', 'bring', 'ExportReport', 'export_folders']
 
 # %% ../nbs/55_export.ipynb #6206e044
 import errno,hashlib,json,os,secrets,shutil,stat
@@ -137,15 +137,6 @@ def publish(
         if os.path.lexists(target): raise FileExistsError(errno.EEXIST, 'there is a file of that name') from None
         os.rename(made, target)
     else: os.unlink(made)
-
-def file_hash(
-    path:Path, # A file
-)->str: # SHA-256, hexadecimal
-    "A hash of the content"
-    digest = hashlib.sha256()
-    with path.open('rb') as f:
-        while data := f.read(1<<20): digest.update(data)
-    return digest.hexdigest()
 
 def copy_whole(
     source:Path, # The original

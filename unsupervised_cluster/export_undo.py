@@ -9,8 +9,8 @@ __all__ = ['export_steps', 'inside', 'take_back', 'undo_export']
 import json,os,re,shutil
 from contextlib import suppress
 from pathlib import Path
-from .core import SavedFileError,read_json
-from .export import JOURNAL,MANIFEST,WAYS,ExportItem,ExportReport,bring,file_hash
+from .core import SavedFileError,file_hash,read_json
+from .export import JOURNAL,MANIFEST,WAYS,ExportItem,ExportReport,bring
 from .images import IMAGE_SUFFIXES
 from .results import BrokenFile
 

@@ -78,7 +78,8 @@ def choice_from(
     d:dict, # From `choice_dict`
 )->tuple[KChoice,StableK|None]: # As they were
     "The choice of k from a `dict`; a `KeyError`, `TypeError` or `ValueError` where it is none"
-    sweep = KSweep(tuple(d['ks']), np.array(d['inertia']), np.array(d['sweep_labels']))
+    sweep = KSweep(tuple(map(int, d['ks'])), np.array(d['inertia'], float), np.array(d['sweep_labels'], int))
+    if not len(sweep.ks)==len(sweep.inertia)==len(sweep.labels)>0: raise ValueError('the sweep has lost a part')
     arrays,s = ('agreement','reference'),d['stable']
     stable = s and StableK(**dict(s, ks=tuple(s['ks'])) | {o:np.array(s[o]) for o in arrays})
     return KChoice(d['k'], d['reason'], sweep, d['k_low'], d['k_high']),stable

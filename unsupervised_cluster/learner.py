@@ -21,7 +21,7 @@ from fastai.optimizer import Optimizer
 from fastcore.foundation import L
 from torch import Tensor,nn
 from .callbacks import EarlyStop,EpochOrder,KeepBest,KeepHistory,Precision
-from .core import argument_error
+from .core import SavedFileError,argument_error
 from .data import autoencoder_dls,float_batch,seeded
 from .history import History,stale_epochs
 from .losses import get_loss
@@ -99,13 +99,17 @@ def fit_autoencoder(
     if schedule not in ('flat','one_cycle'): raise argument_error('schedule', schedule, 'flat or one_cycle')
     if patience is not None and patience<1: raise argument_error('patience', patience, '1 or more epochs, or None')
     if resume and checkpoint is None: raise argument_error('checkpoint', None, 'the file to resume from')
-    if resume and Path(checkpoint).exists(): load_checkpoint(learn, checkpoint)
-    done,cbs = len(learn.history) if resume else 0,[*L(cbs)]
-    if epochs<=done or (resume and patience and stale_epochs(learn.history)>=patience): return learn.history
+    cbs,lr = [*L(cbs)],learn.lr if lr is None else lr
+    learn.plan = dict(schedule=schedule, lr=lr, patience=patience, keep_best=keep_best,
+                      cycle=epochs if schedule=='one_cycle' else None)
+    if resume and Path(checkpoint).exists(): load_checkpoint(learn, checkpoint, cbs)
+    done = len(learn.history) if resume else 0
+    if epochs<done: raise SavedFileError(f'{checkpoint} has {done} epochs behind it, and {epochs} are wanted at most')
+    if epochs==done or (resume and patience and stale_epochs(learn.history)>=patience): return learn.history
     if patience: cbs.append(EarlyStop(patience, first=0 if resume else len(learn.history)))
     if keep_best: cbs.append(KeepBest())
     if checkpoint: cbs.append(Checkpoint(checkpoint))
-    if schedule=='one_cycle': cbs.append(_one_cycle(learn, learn.lr if lr is None else lr, done/epochs))
+    if schedule=='one_cycle': cbs.append(_one_cycle(learn, lr, done/epochs))
     with seeded(learn.dls.seed): learn.fit(epochs-done, lr, cbs=cbs)
     return learn.history
 

@@ -9,12 +9,12 @@ __all__ = ['ImageClusterer']
 import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin
 from sklearn.utils.validation import check_is_fitted
-from .callbacks import PrintEpochs
 from .cluster import check_k
 from .clustering import Clustering
 from .core import NoImagesError,SavedFileError,argument_error,print_progress
@@ -23,11 +23,12 @@ from .encoders import default_encoder,encode_images,needs_autoencoder,usual_size
 from .group import assign_groups,check_clusterer,choose_groups,group_features
 from .history import History
 from .images import answer_given,as_table,given_paths
-from .learner import get_recipe,train_autoencoder
+from .learner import get_recipe
 from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .results import Features,ImageTable
 from .saved_runs import Run
+from .torchrun import check_processes,train_on_processes
 
 # %% ../nbs/60_pipeline.ipynb #ad596511
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -53,13 +54,14 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
         n_init:int=25, # Starts of the final K-means
         max_iter:int=600, # Steps of each start at most
         seed:int=42, # Of everything random; from 0 to 2**32-1
+        n_processes:int=1, # Processes that share the training of an autoencoder, on GPUs one for each
         verbose:int=1, # 1 to print what happens, 0 for silence
     ):
         self.n_clusters,self.features,self.clusterer,self.size = n_clusters,features,clusterer,size
         self.method,self.valid_pct,self.subset,self.recipe = method,valid_pct,subset,recipe
         self.epochs,self.patience,self.lr,self.bs = epochs,patience,lr,bs
         self.max_k,self.n_init,self.max_iter = max_k,n_init,max_iter
-        self.seed,self.verbose = seed,verbose
+        self.seed,self.n_processes,self.verbose = seed,n_processes,verbose
 
     def _say(self, text:str):
         "Print `text`, if there is any and it is wanted"
@@ -81,6 +83,7 @@ def _check(self:ImageClusterer):
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
+    if needs_autoencoder(self.features): check_processes(self.n_processes, self.recipe_['bs'])
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
@@ -89,6 +92,7 @@ def _check(self:ImageClusterer):
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
     y:None=None, # Not looked at
+    checkpoint:str|Path|None=None, # File to keep a training in after every epoch, and to go on from if it is there
 )->ImageClusterer: # Itself
     "Encode the images, choose a number of clusters, and cluster them"
     self._check()
@@ -100,7 +104,7 @@ def fit(self:ImageClusterer,
     if self.n_clusters is not None: check_k(self.n_clusters, len(self._seen(table)))
     self.size_ = usual_size(self.features, table) if self.size is None else self.size
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
-    self._encode(store)
+    self._encode(store, checkpoint)
     self._cluster(self._seen(store.images))
     self.nuisance_ = nuisance_report(self.clustering_, store.pixels, self.seed)
     if self.features!='gradients': self._say(self.nuisance_.warning)
@@ -115,19 +119,23 @@ def _seen(self:ImageClusterer, table:ImageTable)->np.ndarray:
 
 # %% ../nbs/60_pipeline.ipynb #831a4111
 @patch
-def _train(self:ImageClusterer, store:PixelStore):
-    "Train the autoencoder on the images"
-    splits,epochs = seeded_splitter(self.valid_pct, self.seed)(store.images.paths),self.recipe_['epochs']
+def _train(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
+    "Train the autoencoder on the images, or go on with a training that was the same"
+    splits = seeded_splitter(self.valid_pct, self.seed)(store.images.paths)
     self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
-    cbs = [PrintEpochs(epochs)] if self.verbose else None
-    learn = train_autoencoder(store, self.recipe, self.valid_pct, self.seed, cbs, **self.recipe_)
+    train = partial(train_on_processes, store, self.n_processes, self.recipe, self.valid_pct, self.seed,
+                    bool(self.verbose), checkpoint=checkpoint, **self.recipe_)
+    try: learn = train(resume=checkpoint is not None)
+    except SavedFileError as e:
+        self._say(f'from the beginning, for {e}')
+        learn = train()
     self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
-def _encode(self:ImageClusterer, store:PixelStore):
+def _encode(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     "Fit the encoder and take the features of all images"
     self.model_,self.history_,self.precision_ = None,History(),None
-    if needs_autoencoder(self.features): self._train(store)
+    if needs_autoencoder(self.features): self._train(store, checkpoint)
     encoder = default_encoder(self.features, self.model_, self.seed)
     encoder.progress,self.encoder_ = self._progress('encoding'),encoder
     self.features_ = Features(encoder.fit_transform(store.pixels), store.images, self.features,
@@ -207,7 +215,10 @@ def load(cls:ImageClusterer,
 )->ImageClusterer: # Fitted, as it was saved
     "Load a run folder; nothing is unpickled"
     run = Run.load(folder)
-    try: self = cls(**run.arguments)
-    except TypeError as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
+    self = cls()
+    try:
+        self.set_params(**run.arguments)
+        self._check()
+    except (TypeError, ValueError) as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
     for o in _LEARNED: setattr(self, f'{o}_', getattr(run, o))
     return self._set(run.clustering)

@@ -6,7 +6,7 @@
 __all__ = ['RESIZE_METHODS', 'ENOUGH', 'resizer', 'PixelStore', 'decode_images', 'check_pixels']
 
 # %% ../nbs/12_pixels.ipynb #01dd562d
-import os,warnings
+import hashlib,os,warnings
 from collections.abc import Callable,Iterable,Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from .results import BrokenFile,ImageTable
 RESIZE_METHODS = ('squish','crop','pad')
 
 def resizer(
-    size:int=224, # Height and width of the result in pixels, at least 4
+    size:int=224, # Height and width of the result in pixels, from 4 to 16,384
     method:str='squish', # One of `RESIZE_METHODS`
 )->Callable[[Image.Image],PILImage]: # Takes an RGB image of any size, gives one of `size` x `size`
     "fastai's `Resize`, always from the middle: no chance in it"
-    if not isinstance(size, (int,np.integer)) or size<4:
-        raise argument_error('size', size, 'a whole number of pixels, 4 or more')
+    if not isinstance(size, (int,np.integer)) or not 4<=size<=2**14:
+        raise argument_error('size', size, 'a whole number of pixels from 4 to 16,384')
     if method not in RESIZE_METHODS: raise argument_error('method', method, f'one of {", ".join(RESIZE_METHODS)}')
     resize = Resize(int(size), method=method)
     return lambda im: resize(PILImage(im), split_idx=1)
@@ -61,6 +61,13 @@ class PixelStore:
     def size(self)->int:
         "Height and width in pixels"
         return self.pixels.shape[1]
+
+    @cached_property
+    def digest(self)->str:
+        "SHA-256 of the pixels, hexadecimal: by it a training knows its images again"
+        found = hashlib.sha256()
+        for o in self.pixels: found.update(np.ascontiguousarray(o))
+        return found.hexdigest()
 
     def __repr__(self)->str:
         mb,where = self.pixels.nbytes/2**20,'mapped from a file' if isinstance(self.pixels, np.memmap) else 'in memory'

@@ -117,6 +117,7 @@ class _Perturb(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad): return grad*_Perturb.factors(grad, *ctx.args),None,None,None
 
+# %% ../nbs/23_regularize.ipynb #7d2c757c
 class ResidualBranch(nn.Module):
     "`x + (A + s*r) * branch(x)` in training, r uniform in [-1, 1]; `x + A * branch(x)` in evaluation"
     def __init__(self,
@@ -137,6 +138,16 @@ class ResidualBranch(nn.Module):
             raise argument_error('branch', f'{tuple(x.shape)} -> {tuple(y.shape)}', 'the same shape in and out')
         if not self.training: return x+self.amplitude*y
         return x+_Perturb.apply(y, self.amplitude, self.strength, self.generator)
+
+    def get_extra_state(self)->Tensor: # Bytes
+        "The state of the generator, for `state_dict`"
+        return self.generator.get_state()
+
+    def set_extra_state(self,
+        state:Tensor, # From `get_extra_state`
+    ):
+        "Let the generator go on from there"
+        self.generator.set_state(state.cpu())
 
 # %% ../nbs/23_regularize.ipynb #d8dfa55b
 class ResidualAutoencoder(ConvAutoencoder):

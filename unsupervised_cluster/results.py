@@ -6,6 +6,7 @@
 __all__ = ['BrokenFile', 'html_table', 'ImageTable', 'Features']
 
 # %% ../nbs/01_results.ipynb #864617cc
+import math
 from collections.abc import Iterator,Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,7 +14,8 @@ from pathlib import Path
 from typing import Any,NamedTuple
 import numpy as np
 from fastcore.basics import patch
-from .core import ArgumentError,SavedFileError,argument_error,atomic_path,read_json,write_json
+from .core import (ArgumentError,SavedFileError,argument_error,atomic_path,read_json,saved_file,
+                                       write_json)
 
 # %% ../nbs/01_results.ipynb #ea6e0cf7
 class BrokenFile(NamedTuple):
@@ -84,7 +86,7 @@ def from_dict(cls:ImageTable,
     "The table that `to_dict` described"
     try: return cls(tuple(map(Path, d['paths'])), np.array(d['sizes'], dtype=int).reshape(len(d['paths']), 2),
                     tuple(BrokenFile(Path(p), str(r)) for p,r in d['broken']), Path(d['root']) if d['root'] else None)
-    except (KeyError, TypeError, ValueError) as e:
+    except (KeyError, TypeError, ValueError, OverflowError) as e:
         raise SavedFileError(f'the saved table of images is damaged: {e!r}') from e
 
 # %% ../nbs/01_results.ipynb #a35fbdc7
@@ -147,10 +149,16 @@ def load(cls:Features,
     "Load what `save` wrote; nothing is unpickled"
     path = _npy(path)
     d = read_json(path.with_suffix('.json'), 'Features')
-    try: X = np.load(path, mmap_mode='r' if mmap else None, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e: raise SavedFileError(f'cannot read {path}: {e}') from e
-    try: return cls(X, ImageTable.from_dict(d['images']), d['features'], tuple(d['shape']))
-    except (KeyError, TypeError, ArgumentError) as e: raise SavedFileError(f'{path} does not fit its .json: {e}') from e
+    try: X = np.load(saved_file(path), mmap_mode='r' if mmap else None, allow_pickle=False)
+    except SavedFileError: raise
+    except Exception as e: raise SavedFileError(f'cannot read {path}: {e}') from e # A stranger's file may do anything
+    if not isinstance(X, np.ndarray): raise SavedFileError(f'cannot read {path}: it is a zip, wanted one array')
+    try:
+        if (shape := tuple(d['shape'])) and math.prod(shape)!=X.shape[-1]:
+            raise argument_error('shape', shape, f'the shape of {X.shape[-1]} numbers')
+        return cls(X, ImageTable.from_dict(d['images']), str(d['features']), shape)
+    except (KeyError, IndexError, TypeError, ArgumentError) as e:
+        raise SavedFileError(f'{path} does not fit its .json: {e}') from e
 
 def _npy(path:str|Path)->Path:
     "`path`, if its name is one that NumPy leaves alone"

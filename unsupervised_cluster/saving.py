@@ -6,20 +6,21 @@
 __all__ = ['MODELS', 'save_autoencoder', 'Checkpoint', 'load_autoencoder', 'load_checkpoint']
 
 # %% ../nbs/25_saving.ipynb #0fdf8041
-import json
+from collections.abc import Iterable
 from pathlib import Path
+import torch
 from fastai.callback.core import Callback
 from fastai.learner import Learner
 from fastai.optimizer import Lookahead,Optimizer
+from fastai.torch_core import get_model,rank_distrib
 from fastcore.foundation import L
-from safetensors import SafetensorError,safe_open
 from safetensors.torch import save_file
 from torch import Tensor,nn
 from .callbacks import KeepBest
-from .core import ArgumentError,SavedFileError,argument_error,atomic_path
+from .core import ArgumentError,SavedFileError,argument_error,read_arrays,write_arrays
 from .history import history_dict,history_from
 from .models import ConvAutoencoder
-from .regularize import ResidualAutoencoder
+from .regularize import DynamicStrength,ResidualAutoencoder
 
 # %% ../nbs/25_saving.ipynb #276eea36
 #: Models that can be built again from a saved file
@@ -56,81 +57,89 @@ def _load_optimizer(opt:Optimizer, plain:dict, tensors:dict[str,Tensor]):
 def _data_of(learn:Learner)->dict:
     "What a training must not change when it is resumed"
     dls,store = learn.dls,learn.dls.store
-    return dict(size=store.size, method=store.method, images=len(store), n_train=len(dls.splits[0]), seed=dls.seed)
+    return dict(size=store.size, method=store.method, images=len(store), pixels=store.digest,
+                n_train=len(dls.splits[0]), seed=dls.seed, bs=dls.bs, **getattr(learn, 'plan', {}))
 
 def save_autoencoder(
     learn:Learner|nn.Module, # A `Learner`, or a model alone
     path:str|Path, # The `.safetensors` file to be written
 ):
     "Save the weights; of a `Learner` also the optimizer, the history and the settings of the data"
-    model = learn.model if isinstance(learn, Learner) else learn
-    head = dict(kind='unsupervised_cluster.Autoencoder', version=1, model=type(model).__name__,
-                config=getattr(model, 'config', {}))
+    model = get_model(learn.model if isinstance(learn, Learner) else learn)
+    head = dict(model=type(model).__name__, config=getattr(model, 'config', {}))
     tensors = {f'model.{k}':v for k,v in model.state_dict().items()}
     if isinstance(learn, Learner):
-        head |= dict(data=_data_of(learn), history=history_dict(learn.history))
+        head |= dict(data=_data_of(learn), history=history_dict(learn.history),
+                     strengths={k:dict(losses=o.losses, history=o.history) for k,o in _strengths(learn.cbs)})
         if learn.opt is not None:
             opt,head['optimizer'] = _optimizer_state(learn.opt)
             tensors |= opt | {f'best.{k}':v for k,v in getattr(learn, 'best_weights', {}).items()}
-    tensors,head = {k:v.contiguous() for k,v in tensors.items()},dict(json=json.dumps(head))
-    with atomic_path(path) as tmp: save_file(tensors, tmp, metadata=head)
+    write_arrays(path, 'Autoencoder', head, {k:v.contiguous() for k,v in tensors.items()}, save=save_file)
+
+def _strengths(cbs:Iterable[Callback])->list[tuple[str,DynamicStrength]]:
+    "The strength of each callback for dynamic regularization, by the name of its kind"
+    return [(type(o).__name__, o.state) for o in cbs if isinstance(vars(o).get('state'), DynamicStrength)]
 
 # %% ../nbs/25_saving.ipynb #89b424a8
 class Checkpoint(Callback):
-    "Write the training to a file after every epoch; needs `KeepHistory`"
+    "Write the training to a file after every epoch, the first of several processes only; needs `KeepHistory`"
     order = KeepBest.order+1
     def __init__(self,
         path:str|Path, # The `.safetensors` file, replaced as a whole each time
     ): self.path = path
-    def after_epoch(self): save_autoencoder(self.learn, self.path)
+    def before_fit(self): Path(self.path).parent.mkdir(parents=True, exist_ok=True)
+    def after_epoch(self):
+        "Write the file, unless another process does"
+        if not rank_distrib(): save_autoencoder(self.learn, self.path)
 
 # %% ../nbs/25_saving.ipynb #7741cc27
-def _read(path:str|Path)->tuple[dict,dict[str,Tensor]]:
-    "Header and tensors of a file written by `save_autoencoder`"
-    try:
-        with safe_open(str(path), 'pt') as f:
-            head = json.loads((f.metadata() or {}).get('json', '{}'))
-            if not isinstance(head, dict) or head.get('kind')!='unsupervised_cluster.Autoencoder':
-                raise SavedFileError(f'{path} does not hold a saved autoencoder')
-            if head.get('version')!=1:
-                raise SavedFileError(f'{path} has version {head.get("version")!r}, this package reads 1: update it')
-            return head,{k:f.get_tensor(k) for k in f.keys()}
-    except (OSError, SafetensorError, ValueError) as e: raise SavedFileError(f'cannot read {path}: {e}') from e
+def _fill(model:nn.Module, tensors:dict[str,Tensor], path:str|Path, assign:bool=False):
+    "Put the saved weights into `model`; `assign` for one without memory of its own"
+    weights = {k.removeprefix('model.'):v for k,v in tensors.items() if k.startswith('model.')}
+    try: model.load_state_dict(weights, assign=assign)
+    except (RuntimeError, TypeError) as e:
+        raise SavedFileError(f'{path} does not fit a {type(model).__name__}: {e}') from e
 
-def _fill(model:nn.Module, tensors:dict[str,Tensor], path:str|Path):
-    "Put the saved weights into `model`"
-    try: model.load_state_dict({k.removeprefix('model.'):v for k,v in tensors.items() if k.startswith('model.')})
-    except RuntimeError as e: raise SavedFileError(f'{path} does not fit a {type(model).__name__}: {e}') from e
+def _rebuild(head:dict, tensors:dict[str,Tensor], path:str|Path)->nn.Module:
+    "One of `MODELS`, as large as its weights are; what the header says of its size is not believed"
+    try:
+        with torch.device('meta'): model = MODELS[head['model']](**head['config'])
+    except (KeyError, TypeError, ArgumentError, RuntimeError) as e:
+        raise SavedFileError(f'{path} is damaged: {e!r}') from e
+    _fill(model, tensors, path, assign=True)
+    return model.float().to(memory_format=torch.channels_last)
 
 def load_autoencoder(
     path:str|Path, # A file written by `save_autoencoder`
     model:nn.Module|None=None, # The model to fill, needed if it is not one of `MODELS`
 )->nn.Module: # On the CPU, in evaluation mode
     "The saved model; nothing is unpickled"
-    head,tensors = _read(path)
-    if model is None:
-        name = head.get('model')
-        if name not in MODELS: raise argument_error('model', None, f'a {name} to fill', 'it is not one of ours')
-        try: model = MODELS[name](**head['config'])
-        except (KeyError, TypeError, ArgumentError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
-    _fill(model, tensors, path)
+    head,tensors = read_arrays(path, 'Autoencoder', 'pt')
+    if model is not None: _fill(model, tensors, path)
+    elif (name := head.get('model')) in list(MODELS): model = _rebuild(head, tensors, path)
+    else: raise argument_error('model', None, f'a {name} to fill', 'it is not one of ours')
     return model.eval()
 
 # %% ../nbs/25_saving.ipynb #b467af99
 def load_checkpoint(
     learn:Learner, # From `autoencoder_learner`, on the images of the checkpoint; changed in place
     path:str|Path, # A file written by `save_autoencoder` from a `Learner`, or by a fit with `checkpoint`
+    cbs:Iterable[Callback]=(), # More callbacks, which will be given to `fit`
 )->Learner: # The same one, as it was after its last whole epoch
-    "Put a saved training back into `learn`"
-    head,tensors = _read(path)
+    "Put a saved training back into `learn`, and into those callbacks that keep something"
+    head,tensors = read_arrays(path, 'Autoencoder', 'pt')
     if 'optimizer' not in head: raise SavedFileError(f'{path} holds a model but no training to resume')
-    if (was := head.get('data'))!=(now := _data_of(learn)):
-        raise SavedFileError(f'{path} belongs to another training: it had {was}, this one has {now}')
+    was,now = dict(head.get('data') or {}),_data_of(learn)
+    if other := [f'{k} was {was.get(k)!r:.99} and is {v!r}' for k,v in now.items() if was.get(k)!=v]:
+        raise SavedFileError(f'{path} belongs to another training: {", ".join(other)}')
     _fill(learn.model, tensors, path)
     learn.create_opt()
-    try: _load_optimizer(learn.opt, head['optimizer'], tensors)
+    try:
+        _load_optimizer(learn.opt, head['optimizer'], tensors)
+        for name,o in _strengths([*learn.cbs, *cbs]):
+            o.losses,o.history = ([float(x) for x in head['strengths'][name][k]] for k in ('losses','history'))
     except (KeyError, IndexError, TypeError, ValueError, AssertionError) as e:
-        raise SavedFileError(f'{path}: its optimizer does not fit this one: {e!r}') from e
+        raise SavedFileError(f'{path}: its optimizer or its callbacks do not fit these: {e!r}') from e
     learn.history = history_from(head['history'])
     best = {k.removeprefix('best.'):v for k,v in tensors.items() if k.startswith('best.')}
     if best: learn.best_weights = best

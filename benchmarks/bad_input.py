@@ -1,0 +1,332 @@
+"""What a folder of photos, or a run folder from a stranger, may hold: the trials of safety.py and of tests/test_safety.py."""
+import base64, io, json, os, pickle, socket, struct, zipfile, zlib
+from dataclasses import dataclass
+from pathlib import Path
+import numpy as np
+from PIL import Image, ImageCms
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+RED,BLUE,WHITE,BLACK = (220,60,40),(40,80,200),(255,255,255),(0,0,0)
+
+def picture(size=(32,24), colours=(RED,BLUE)):
+    "Two halves, left and right"
+    w,h = size
+    x = np.empty((h,w,3), np.uint8)
+    x[:,:(w+1)//2],x[:,(w+1)//2:] = colours
+    return Image.fromarray(x)
+
+def encoded(im, format='PNG', **kwargs):
+    "The bytes of an image file"
+    out = io.BytesIO()
+    im.save(out, format, **kwargs)
+    return out.getvalue()
+
+def shows(im, colours=(RED,BLUE)):
+    "Whether an image is that of `picture`"
+    at = lambda part: np.array(im.getpixel((int(im.width*part), im.height//2)), float)
+    return all(np.abs(at(part)-o).max()<40 for part,o in zip((.25,.75), colours))
+
+def chunk(kind, data): return struct.pack('>I', len(data))+kind+data+struct.pack('>I', zlib.crc32(kind+data))
+
+def huge_png(width, height):
+    "A PNG of one bit per pixel, white, however large"
+    press,row = zlib.compressobj(1),b'\0'+b'\xff'*-(-width//8)
+    data = b''.join([*(press.compress(row*500) for _ in range(-(-height//500))), press.flush()])
+    head = struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0)
+    return b'\x89PNG\r\n\x1a\n'+chunk(b'IHDR', head)+chunk(b'IDAT', data)+chunk(b'IEND', b'')
+
+def deep_png(kind):
+    "A PNG of 16 bits per channel, of `picture`; Pillow writes none in colour"
+    rgb = np.asarray(picture(colours=(RED,BLUE) if kind==2 else (WHITE,BLACK)), dtype='>u2')*257
+    rows = (rgb if kind==2 else rgb[...,:1]).reshape(24, -1)
+    data = b''.join(b'\0'+o.tobytes() for o in rows)
+    head = chunk(b'IHDR', struct.pack('>IIBBBBB', 32, 24, 16, kind, 0, 0, 0))
+    return b'\x89PNG\r\n\x1a\n'+head+chunk(b'IDAT', zlib.compress(data))+chunk(b'IEND', b'')
+
+def in_the_middle(data, new):
+    "Bytes with some in their middle replaced"
+    i = len(data)//2
+    return data[:i]+new+data[i+len(new):]
+
+def rotated(orientation):
+    "`picture` as a camera saves it that was held in one of eight ways"
+    back = {2:Image.Transpose.FLIP_LEFT_RIGHT, 3:Image.Transpose.ROTATE_180, 4:Image.Transpose.FLIP_TOP_BOTTOM,
+            5:Image.Transpose.TRANSPOSE, 6:Image.Transpose.ROTATE_90, 7:Image.Transpose.TRANSVERSE, 8:Image.Transpose.ROTATE_270}
+    im,exif = picture(),Image.Exif()
+    exif[0x112] = orientation
+    return encoded(im.transpose(back[orientation]) if orientation in back else im, 'JPEG', exif=exif)
+
+def with_alpha():
+    "The left half is transparent, so white"
+    im = picture().convert('RGBA')
+    im.putalpha(Image.fromarray(np.repeat(np.array([[0,255]], np.uint8), 16, 1).repeat(24, 0)))
+    return im
+
+#: The left half red, the right one blue, in the arithmetic coding that few programs write
+ARITHMETIC = base64.b64decode(
+    '/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQYEpR'
+    'Uk//2wBDAQ4ODhMREyYVFSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//yQARCAAYACADASIAAhEB'
+    'AxEB/8wACgAQEAUBEBEF/9oADAMBAAIRAxEAPwD+kCaPaQFNMPp1E1DftaVg/9k=')
+
+@dataclass(frozen=True)
+class Kind:
+    "A kind of file: what it is, its name, its bytes or what makes it, and what should become of it"
+    what:str
+    name:str|bytes
+    make:object
+    reason:str = '' # How the reason begins for which it is set aside; '' for an image that is clustered
+    colours:tuple = (RED,BLUE) # Of the two halves that are to be seen; None where there is nothing to compare
+
+    def put(self, folder):
+        "Make it in `folder`"
+        path = Path(os.fsdecode(os.path.join(os.fsencode(folder), os.fsencode(self.name))))
+        if callable(self.make): self.make(path)
+        else: path.write_bytes(self.make)
+        return path
+
+def images():
+    "Files that are images, if not of the usual kind"
+    im,jpeg = picture(),encoded(picture(), 'JPEG')
+    others,grey = [picture(colours=o) for o in ((WHITE,BLACK),(BLACK,BLACK))],(WHITE,BLACK)
+    floats = np.where(np.arange(32)<16, 1, 0).astype(np.float32)[None].repeat(24, 0)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
+    clear = im.quantize(4)
+    yield Kind('wrong suffix: a JPEG named .png', 'wrong.png', jpeg)
+    yield Kind('1 x 1 pixel', '1x1.png', encoded(picture((1,1))), colours=(RED,RED))
+    yield Kind('1 x 10,000 pixels', 'thin.png', encoded(picture((1,10_000))), colours=(RED,RED))
+    yield Kind('10,000 x 1 pixels', 'flat.png', encoded(picture((10_000,1))))
+    yield Kind('12,000 x 9,000 pixels', 'large.png', huge_png(12_000, 9_000), colours=(WHITE,WHITE))
+    yield Kind('16-bit grey PNG', 'deep grey.png', deep_png(0), colours=grey)
+    yield Kind('16-bit colour PNG', 'deep.png', deep_png(2))
+    yield Kind('32-bit float TIFF', 'float.tif', encoded(Image.fromarray(floats), 'TIFF'), colours=grey)
+    yield Kind('float TIFF with NaN and infinity', 'nan.tif', colours=None,
+               make=encoded(Image.fromarray(np.where(floats>0, np.nan, np.inf).astype(np.float32)), 'TIFF'))
+    yield Kind('CMYK JPEG', 'cmyk.jpg', encoded(im.convert('CMYK'), 'JPEG'))
+    yield Kind('CMYK TIFF', 'cmyk.tif', encoded(im.convert('CMYK'), 'TIFF'))
+    yield Kind('1-bit TIFF', 'bit.tif', encoded(others[0].convert('1'), 'TIFF', compression='group4'), colours=grey)
+    yield Kind('palette with a transparent colour', 'palette.png', colours=(WHITE,BLUE),
+               make=encoded(clear, transparency=clear.getpixel((2,2))))
+    yield Kind('transparent PNG', 'alpha.png', encoded(with_alpha()), colours=(WHITE,BLUE))
+    yield Kind('animated GIF', 'moves.gif', encoded(im, 'GIF', save_all=True, append_images=others))
+    yield Kind('animated WebP', 'moves.webp', encoded(im, 'WEBP', save_all=True, append_images=others, lossless=True))
+    yield Kind('progressive JPEG', 'progressive.jpg', encoded(im, 'JPEG', progressive=True))
+    yield Kind('arithmetic JPEG', 'arithmetic.jpg', ARITHMETIC)
+    yield Kind('TIFF of three pages', 'pages.tif', encoded(im, 'TIFF', save_all=True, append_images=others))
+    for i in range(1, 9): yield Kind(f'EXIF rotation {i}', f'exif {i}.jpg', rotated(i))
+    yield Kind('EXIF rotation 99', 'exif 99.jpg', rotated(99))
+    yield Kind('broken EXIF', 'exif.jpg', encoded(im, 'JPEG', exif=b'Exif\0\0II*\0'+b'\xff'*40))
+    yield Kind('ICC profile', 'icc.jpg', encoded(im, 'JPEG', icc_profile=srgb))
+    yield Kind('broken ICC profile', 'bad icc.jpg', encoded(im, 'JPEG', icc_profile=b'\xff'*500))
+    yield Kind('JPEG with other data after its end', 'more.jpg', jpeg+b'PK\3\4'+b'x'*500)
+    yield Kind('JPEG damaged in the middle of its lines', 'lines.jpg', colours=None,
+               make=in_the_middle(encoded(picture((320,240)), 'JPEG', quality=95), b'\x12'*20))
+
+def broken():
+    "Files that are named like images and are none that can be used"
+    png,jpeg,noise = encoded(picture()),encoded(picture((320,240)), 'JPEG'),np.random.default_rng(0)
+    detailed = encoded(Image.fromarray(noise.integers(0, 255, (64,64,3), np.uint8)))
+    yield Kind('truncated JPEG', 'cut.jpg', jpeg[:len(jpeg)//2], 'damaged: ')
+    yield Kind('truncated PNG', 'cut.png', detailed[:len(detailed)//2], 'damaged: ')
+    yield Kind('only the first bytes of a JPEG', 'head.jpg', jpeg[:20], 'not an image|damaged: ')
+    yield Kind('zero bytes', 'zero.jpg', b'', 'empty file')
+    yield Kind('text named .jpg', 'text.jpg', b'Dear Sir or Madam', 'not an image')
+    yield Kind('HTML named .png', 'page.png', b'<!doctype html><script>alert(1)</script>', 'not an image')
+    yield Kind('SVG named .png', 'svg.png', b'<svg xmlns="http://www.w3.org/2000/svg"/>', 'not an image')
+    yield Kind('PostScript named .jpg, a program to run', 'ps.jpg', b'%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n', 'not an image')
+    yield Kind('zip named .png', 'zip.png', b'PK\3\4'+bytes(100), 'not an image')
+    yield Kind('pickle named .jpg', 'pickle.jpg', pickle.dumps(range(9)), 'not an image')
+    yield Kind('random bytes named .webp', 'noise.webp', noise.bytes(2000), 'not an image')
+    yield Kind('PNG damaged in the middle', 'middle.png', in_the_middle(detailed, b'damaged'), 'damaged: ')
+    yield Kind('PNG of 0 x 0 pixels', '0x0.png', png[:16]+bytes(8)+png[24:], 'damaged: |not an image')
+    yield Kind('decompression bomb: 50,000 x 50,000', 'bomb.png', huge_png(50_000, 50_000), 'too large')
+    yield Kind('30,000 x 20,000 pixels', 'huge.png', huge_png(30_000, 20_000), 'too large')
+    yield Kind('PNG that claims 2**31 x 2**31', 'claims.png', png[:8]+chunk(b'IHDR', b'\x7f\xff\xff\xff'*2+png[24:29])+png[33:], 'too large|damaged: ')
+    bomb = chunk(b'zTXt', b'Comment\0\0'+zlib.compress(bytes(2**26)))
+    yield Kind('PNG with a text of 64 MB', 'comment.png', png[:33]+bomb+png[33:], 'damaged: ')
+
+def bind(path):
+    "A socket under a name of any length"
+    here,s = os.getcwd(),socket.socket(socket.AF_UNIX)
+    os.chdir(path.parent)
+    try: s.bind(path.name)
+    finally: os.chdir(here)
+    s.close()
+
+def changing(path, change):
+    "An image at the time of the search, and something else when it is read"
+    path.write_bytes(encoded(picture()))
+    CHANGES[path] = change
+
+CHANGES = {}
+def become_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+def special():
+    "What is no file, or does not stay one"
+    yield Kind('link to an image', 'link.png', lambda o: o.symlink_to(Path(__file__).parents[1]/'nbs/images/montage.jpg'), colours=None)
+    yield Kind('link to nothing', 'nothing.jpg', lambda o: o.symlink_to('nowhere'), 'a link to nothing')
+    yield Kind('link to itself', 'itself.jpg', lambda o: o.symlink_to(o.name), 'a link to nothing')
+    yield Kind('pipe (FIFO)', 'pipe.jpg', os.mkfifo, 'not a file')
+    yield Kind('socket', 'socket.jpg', bind, 'not a file')
+    yield Kind('link to /dev/zero', 'device.jpg', lambda o: o.symlink_to('/dev/zero'), 'not a file')
+    yield Kind('vanishes between listing and reading', 'vanishes.jpg', lambda o: changing(o, Path.unlink), 'vanished')
+    yield Kind('becomes a text in between', 'text.png', lambda o: changing(o, lambda o: o.write_text('text')), 'not an image')
+    yield Kind('is cut short in between', 'shrinks.png', lambda o: changing(o, lambda o: os.truncate(o, 60)), 'damaged: |not an image')
+    yield Kind('becomes a pipe in between', 'becomes.png', lambda o: changing(o, become_pipe), 'not a file')
+    yield Kind('unreadable permissions', 'locked.jpg', lambda o: (o.write_bytes(encoded(picture(), 'JPEG')), o.chmod(0)), 'no permission')
+
+#: Names of files, all of them images
+NAMES = {'a name with spaces':'a b  c .png', 'with a newline':'a\nb.png', 'with an emoji':'\U0001f431.png', 'with <script>':'<script>alert(1)<script>.png',
+         'of 255 bytes':'x'*251+'.png', 'that is no UTF-8':b'\xff\xfe.png', 'with quotes and commas':'a",\'b;.png', 'with a tab and a bell':'a\t\a.png',
+         'that looks like an option':'--out.png', 'that reads backwards':'a\u202egnp.png', 'in capitals':'A.PNG', 'with a dollar and braces':'$x{y}%s.png'}
+
+def names():
+    "Files with names that programs stumble over"
+    for what,o in NAMES.items(): yield Kind(f'a name {what}'.replace('a name a name', 'a name'), o, encoded(picture()))
+
+# ---- Run folders from a stranger
+
+class Attack:
+    "What a pickle can do: run anything when it is loaded"
+    def __init__(self, path): self.path = path
+    def __reduce__(self): return exec, (f'open({str(self.path)!r}, "w").close()',)
+
+def change_json(file, *keys, value):
+    "Change one value of a JSON file of the run, or of the JSON in the header of a safetensors file"
+    def change(run):
+        path = run/file
+        head,arrays = (json.loads(path.read_text()),None) if path.suffix=='.json' else arrays_of(path)
+        at = head
+        for k in keys[:-1]: at = at[k]
+        at[keys[-1]] = value
+        if arrays is None: path.write_text(json.dumps(head))
+        else: save_file(arrays, path, metadata=dict(json=json.dumps(head)))
+    return change
+
+def arrays_of(path):
+    "The JSON and the arrays of a safetensors file"
+    with safe_open(path, 'np') as f: return json.loads(f.metadata()['json']),{k:f.get_tensor(k) for k in f.keys()}
+
+def change_array(file, name, f):
+    "Change one array of a safetensors file"
+    def change(run):
+        head,arrays = arrays_of(run/file)
+        arrays[name] = np.ascontiguousarray(f(arrays[name]))
+        save_file(arrays, run/file, metadata=dict(json=json.dumps(head)))
+    return change
+
+def replaced(file, data):
+    "Put other bytes in place of a file"
+    return lambda run: (run/file).write_bytes(data(run) if callable(data) else data)
+
+def npy(x, **kwargs):
+    "The bytes of a .npy file"
+    out = io.BytesIO()
+    np.save(out, x, **kwargs)
+    return out.getvalue()
+
+def npy_claim(shape, descr='<f4'):
+    "A .npy file that claims to be large"
+    head = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".ljust(117)+'\n'
+    return b'\x93NUMPY\1\0'+struct.pack('<H', len(head))+head.encode()+bytes(64)
+
+def st_claim(header, size=None):
+    "A safetensors file with this header, whose length may be a lie"
+    return struct.pack('<Q', len(header) if size is None else size)+header
+
+def zipped(name, data):
+    "A zip, or an .npz"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, 'w') as z: z.writestr(name, data)
+    return out.getvalue()
+
+def pipe(file):
+    "A pipe in place of a file"
+    def change(run):
+        (run/file).unlink()
+        os.mkfifo(run/file)
+    return change
+
+def sparse(file, size):
+    "A file of that many bytes, which take no room on the disk"
+    def change(run):
+        with (run/file).open('wb') as f: f.truncate(size)
+    return change
+
+def attack(run): return pickle.dumps(Attack(run.parent/'attacked'))
+
+#: What is done to a run folder, by what it is; each is to be refused, and nothing of it to run
+HOSTILE = {
+    'a pickle in place of features.npy': replaced('features.npy', attack),
+    'pickled objects in features.npy': replaced('features.npy', lambda run: npy(np.array([Attack(run.parent/'attacked')]), allow_pickle=True)),
+    'a zip in place of features.npy': replaced('features.npy', lambda run: zipped('x.npy', npy(np.zeros((2,2))))),
+    'features.npy that claims 4 TB': replaced('features.npy', npy_claim((10**6,10**6))),
+    'features.npy that claims 10**30 numbers': replaced('features.npy', npy_claim((10**15,10**15))),
+    'features.npy of less than nothing': replaced('features.npy', npy_claim((-5,3))),
+    'features.npy of texts': replaced('features.npy', npy(np.array([['a']*24]*12))),
+    'features.npy of NaN': replaced('features.npy', npy(np.full((12,24), np.nan, np.float32))),
+    'features.npy of one image': replaced('features.npy', npy(np.zeros((1,24), np.float32))),
+    'features.npy with a header that never ends': replaced('features.npy', npy_claim('('*50)),
+    'a pipe in place of features.npy': pipe('features.npy'),
+    'a zip in place of weights': replaced('model.safetensors', lambda run: zipped('data.pkl', attack(run))),
+    'a pickle in place of weights': replaced('model.safetensors', attack),
+    'weights with a header of 2**60 bytes': replaced('model.safetensors', st_claim(b'{}', 2**60)),
+    'weights that are said to have 1 TB': replaced('model.safetensors', st_claim(
+        json.dumps({'x':dict(dtype='F32', shape=[2**20,2**18], data_offsets=[0,2**40])}).encode())),
+    'weights with overlapping places': replaced('model.safetensors', st_claim(json.dumps(
+        {o:dict(dtype='F32', shape=[1], data_offsets=[0,4]) for o in 'ab'}).encode())+bytes(4)),
+    'weights that are empty': replaced('model.safetensors', b''),
+    'a pipe in place of weights': pipe('model.safetensors'),
+    'weights cut short': lambda run: os.truncate(run/'model.safetensors', (run/'model.safetensors').stat().st_size//2),
+    'clustering of another shape': change_array('clustering.safetensors', 'labels', lambda o: o[:3]),
+    'labels of clusters that are not there': change_array('clustering.safetensors', 'labels', lambda o: o+99),
+    'labels that are no whole numbers': change_array('clustering.safetensors', 'labels', lambda o: o+.5),
+    'centres without a dimension': change_array('clustering.safetensors', 'centers', lambda o: o[:,0]),
+    'centres of NaN': change_array('clustering.safetensors', 'centers', lambda o: o*np.nan),
+    'clusters with names that are lists': change_json('clustering.safetensors', 'names', value=[[]]),
+    'images without sizes': change_json('clustering.safetensors', 'images', 'sizes', value=[]),
+    'images with the sizes 10**400': change_json('clustering.safetensors', 'images', 'sizes', value=[[10**400,1]]*12),
+    'images whose paths are numbers': change_json('clustering.safetensors', 'images', 'paths', value=[1]*12),
+    'run.json that is a list': replaced('run.json', b'[]'),
+    'run.json of another kind': replaced('run.json', b'{"kind":"Trojan", "version":1}'),
+    'run.json of the next version': change_json('run.json', 'version', value=2),
+    'run.json nested 100,000 deep': replaced('run.json', b'['*100_000),
+    'run.json of 8 GB': sparse('run.json', 2**33),
+    'run.json that is no text': replaced('run.json', b'\xff\xfe\x00'),
+    'run.json with a number of 10,000 digits': replaced('run.json', b'{"kind":'+b'9'*10_000+b'}'),
+    'a pipe in place of run.json': pipe('run.json'),
+    'arguments that are unknown': change_json('run.json', 'arguments', value=dict(system='rm -rf /')),
+    'features of an unknown kind': change_json('run.json', 'arguments', 'features', value='os.system'),
+    'features that are a list': change_json('run.json', 'arguments', 'features', value=['gradients']),
+    'training that is no history': change_json('run.json', 'training', value='x'),
+    'a size that is a text': change_json('run.json', 'size', value='../..'),
+    'a size of 10**9': change_json('run.json', 'size', value=10**9),
+    'numbers of clusters that are no numbers': change_json('run.json', 'ks', value='x'),
+    'a folder in place of features.json': lambda run: ((run/'features.json').unlink(), (run/'features.json').mkdir()),
+    'a link out of the run, to a file that is none of it': lambda run: ((run/'features.npy').unlink(), (run/'features.npy').symlink_to('/etc/hostname')),
+    'a file of another run': lambda run: (run/'features.json').write_text((run/'features.json').read_text().replace('photo_0', 'photo_9')),
+}
+#: Those for a run by an encoder without an autoencoder
+HOSTILE_ENCODER = {
+    'an unknown encoder': change_json('model.safetensors', 'name', value='__import__'),
+    '10**9 encoders': change_json('model.safetensors', 'arguments', 'n', value=10**9),
+    'an encoder with unknown arguments': change_json('model.safetensors', 'arguments', value=dict(x=1)),
+    'an encoder of encoders': change_json('model.safetensors', 'arguments', 'name', value='codebooks'),
+    'an encoder of a network that is loaded from elsewhere': change_json('model.safetensors', 'name', value='backbone'),
+    'an encoder of another shape': change_array('model.safetensors', '0.whitening.mean_', lambda o: o[:3]),
+    'a clusterer of another shape': change_array('clusterer.safetensors', 'rows', lambda o: o[:,:1]),
+    'a clusterer with 10**9 clusters': change_json('clusterer.safetensors', 'arguments', 'n_clusters', value=10**9),
+    'an unknown clusterer': change_json('clusterer.safetensors', 'clusterer', value='eval'),
+}
+#: Those for a run by the bottleneck of an autoencoder
+HOSTILE_AUTOENCODER = {
+    'a model of terabytes': change_json('model.safetensors', 'config', 'widths', value=[10**6,10**6]),
+    'a model with a depth of 10**9': change_json('model.safetensors', 'config', 'depth', value=10**9),
+    'an unknown model': change_json('model.safetensors', 'model', value='os.system'),
+    'a model that is a list': change_json('model.safetensors', 'model', value=[]),
+    'a model with a configuration that is a text': change_json('model.safetensors', 'config', value='x'),
+    'a model with weights of whole numbers': change_array('model.safetensors', 'model.encoder.0.0.weight', lambda o: o.astype(np.int32)),
+    'a model with a weight of another shape': change_array('model.safetensors', 'model.encoder.0.0.weight', lambda o: o[:1]),
+}
