@@ -315,8 +315,8 @@ HOSTILE_ENCODER = {
     'an encoder with unknown arguments': change_json('model.safetensors', 'arguments', value=dict(x=1)),
     'an encoder of encoders': change_json('model.safetensors', 'arguments', 'name', value='codebooks'),
     'an encoder of a network that is loaded from elsewhere': change_json('model.safetensors', 'name', value='backbone'),
-    'an encoder of another shape': change_array('model.safetensors', '0.mean_', lambda o: o[:3]),
-    'a clusterer of another shape': change_array('clusterer.safetensors', 'labels', lambda o: o[:,:1]),
+    'an encoder of another shape': change_array('model.safetensors', '0.whitening.mean_', lambda o: o[:3]),
+    'a clusterer of another shape': change_array('clusterer.safetensors', 'rows', lambda o: o[:,:1]),
     'a clusterer with 10**9 clusters': change_json('clusterer.safetensors', 'arguments', 'n_clusters', value=10**9),
     'an unknown clusterer': change_json('clusterer.safetensors', 'clusterer', value='eval'),
 }

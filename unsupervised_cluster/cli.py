@@ -97,7 +97,9 @@ def run(
         method=args.resize, subset=args.subset, recipe=args.recipe,
         epochs=args.epochs, patience=args.patience, lr=args.lr, bs=args.bs,
         max_k=args.max_k, seed=args.seed, n_processes=args.processes, verbose=int(not args.quiet))
-    clusterer.fit(images).save(out)
+    checkpoint = out.absolute().with_name(f'.{out.absolute().name}-training.safetensors')
+    clusterer.fit(images, checkpoint=checkpoint).save(out)
+    checkpoint.unlink(missing_ok=True)
     print(result_text(clusterer.clustering_, out))
     return clusterer.clustering_
 
@@ -124,10 +126,11 @@ def main(
         warnings.simplefilter('ignore', FutureWarning)
         warnings.showwarning = lambda message,*args,**kwargs: print(f'note: {message}', file=sys.stderr)
         try: run(args)
-        except (ClusterError, OSError) as e:
-            print(f'unsupervised_cluster: {e}', file=sys.stderr)
+        except (ClusterError, OSError, MemoryError) as e:
+            print(f'unsupervised_cluster: {str(e) or "out of memory"}', file=sys.stderr)
             return 1
         except KeyboardInterrupt:
-            print('unsupervised_cluster: stopped; nothing was written', file=sys.stderr)
+            print('unsupervised_cluster: stopped; the run folder is as it was, and the same command goes on '
+                  'with the training, if there is one', file=sys.stderr)
             return 130
     return 0

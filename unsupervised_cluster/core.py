@@ -111,7 +111,8 @@ def _unmarked(data:Any, kind:str, path:str|Path)->dict:
     if found!=f'unsupervised_cluster.{kind}':
         raise SavedFileError(f'{path} does not hold a saved {kind} (its kind is {found!r:.99})')
     if data.get('version')!=1:
-        raise SavedFileError(f'{path} has version {data.get("version")!r:.99}, this package reads 1: update the package')
+        raise SavedFileError(f'{path} has version {data.get("version")!r:.99}, this package reads 1: '
+                             'update the package')
     return {k:v for k,v in data.items() if k not in ('kind','version')}
 
 # %% ../nbs/00_core.ipynb #35fe9b9f

@@ -9,6 +9,7 @@ __all__ = ['ImageClusterer']
 import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
@@ -91,6 +92,7 @@ def _check(self:ImageClusterer):
 def fit(self:ImageClusterer,
     X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table
     y:None=None, # Not looked at
+    checkpoint:str|Path|None=None, # File to keep a training in after every epoch, and to go on from if it is there
 )->ImageClusterer: # Itself
     "Encode the images, choose a number of clusters, and cluster them"
     self._check()
@@ -102,7 +104,7 @@ def fit(self:ImageClusterer,
     if self.n_clusters is not None: check_k(self.n_clusters, len(self._seen(table)))
     self.size_ = usual_size(self.features, table) if self.size is None else self.size
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
-    self._encode(store)
+    self._encode(store, checkpoint)
     self._cluster(self._seen(store.images))
     self.nuisance_ = nuisance_report(self.clustering_, store.pixels, self.seed)
     if self.features!='gradients': self._say(self.nuisance_.warning)
@@ -117,19 +119,23 @@ def _seen(self:ImageClusterer, table:ImageTable)->np.ndarray:
 
 # %% ../nbs/60_pipeline.ipynb #831a4111
 @patch
-def _train(self:ImageClusterer, store:PixelStore):
-    "Train the autoencoder on the images"
+def _train(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
+    "Train the autoencoder on the images, or go on with a training that was the same"
     splits = seeded_splitter(self.valid_pct, self.seed)(store.images.paths)
     self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
-    learn = train_on_processes(store, self.n_processes, self.recipe, self.valid_pct, self.seed, bool(self.verbose),
-                               **self.recipe_)
+    train = partial(train_on_processes, store, self.n_processes, self.recipe, self.valid_pct, self.seed,
+                    bool(self.verbose), checkpoint=checkpoint, **self.recipe_)
+    try: learn = train(resume=checkpoint is not None)
+    except SavedFileError as e:
+        self._say(f'from the beginning, for {e}')
+        learn = train()
     self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
-def _encode(self:ImageClusterer, store:PixelStore):
+def _encode(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     "Fit the encoder and take the features of all images"
     self.model_,self.history_,self.precision_ = None,History(),None
-    if needs_autoencoder(self.features): self._train(store)
+    if needs_autoencoder(self.features): self._train(store, checkpoint)
     encoder = default_encoder(self.features, self.model_, self.seed)
     encoder.progress,self.encoder_ = self._progress('encoding'),encoder
     self.features_ = Features(encoder.fit_transform(store.pixels), store.images, self.features,
@@ -209,7 +215,10 @@ def load(cls:ImageClusterer,
 )->ImageClusterer: # Fitted, as it was saved
     "Load a run folder; nothing is unpickled"
     run = Run.load(folder)
-    try: self = cls(**run.arguments)
-    except TypeError as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
+    self = cls()
+    try:
+        self.set_params(**run.arguments)
+        self._check()
+    except (TypeError, ValueError) as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
     for o in _LEARNED: setattr(self, f'{o}_', getattr(run, o))
     return self._set(run.clustering)

@@ -117,6 +117,7 @@ class _Perturb(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, grad): return grad*_Perturb.factors(grad, *ctx.args),None,None,None
 
+# %% ../nbs/23_regularize.ipynb #7d2c757c
 class ResidualBranch(nn.Module):
     "`x + (A + s*r) * branch(x)` in training, r uniform in [-1, 1]; `x + A * branch(x)` in evaluation"
     def __init__(self,
@@ -139,7 +140,7 @@ class ResidualBranch(nn.Module):
         return x+_Perturb.apply(y, self.amplitude, self.strength, self.generator)
 
     def get_extra_state(self)->Tensor: # Bytes
-        "The state of the generator, for `state_dict`: a training that is resumed draws what it would have drawn"
+        "The state of the generator, for `state_dict`"
         return self.generator.get_state()
 
     def set_extra_state(self,
@@ -182,16 +183,6 @@ class _FollowLoss(Callback):
     def strengths(self)->list[float]:
         "The strength after each batch, over all fits"
         return self.state.history
-
-    def to_resume(self)->dict: # What JSON can hold
-        "What a checkpoint keeps of the schedule"
-        return dict(losses=self.state.losses, history=self.state.history)
-
-    def resume(self,
-        kept:dict, # From `to_resume`
-    ):
-        "Go on from there"
-        self.state.losses,self.state.history = ([float(o) for o in kept[k]] for k in ('losses','history'))
 
     def after_batch(self):
         "One step of the strength, but not for `lr_find`: it only tries"

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any,NamedTuple
 import numpy as np
 from fastcore.basics import patch
-from .core import ArgumentError,SavedFileError,argument_error,atomic_path,read_json,saved_file,write_json
+from .core import (ArgumentError,SavedFileError,argument_error,atomic_path,read_json,saved_file,
+                                       write_json)
 
 # %% ../nbs/01_results.ipynb #ea6e0cf7
 class BrokenFile(NamedTuple):

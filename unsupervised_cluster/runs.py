@@ -13,8 +13,6 @@ from contextlib import ExitStack,contextmanager,suppress
 from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
 from .core import SavedFileError,argument_error,file_hash,read_json
-try: import fcntl
-except ImportError: fcntl = None # Windows has no such locks
 
 # %% ../nbs/53_runs.ipynb #e9a0ab7c
 #: The files of a run folder
@@ -27,12 +25,14 @@ DATA_FILES = RUN_FILES[-6:]
 # %% ../nbs/53_runs.ipynb #a546c1d9
 def _lock(folder:Path, wait:bool)->int|None:
     "An open folder that is locked; None where that cannot be"
-    try: fd = os.open(folder, os.O_RDONLY)
-    except OSError: return None
+    try:
+        import fcntl
+        fd = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError): return None # Windows has no such locks
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         return fd
-    except (OSError, AttributeError): os.close(fd) # Another has it, or this system has no locks
+    except OSError: os.close(fd) # Another has it, or this file system has no locks
 
 @contextmanager
 def locked(
@@ -131,7 +131,8 @@ def check_hashes(
     "Raise a `SavedFileError` if its files are not the ones that were written"
     now = run_hashes(folder)
     if other := sorted(o for o in {*now,*hashes} if now.get(o)!=hashes.get(o)):
-        raise SavedFileError(f'{folder}: {other[0]} is not the one of this run: it is damaged, or another run took its place')
+        raise SavedFileError(f'{folder}: {other[0]} is not the one of this run: it is damaged, '
+                             'or another run took its place')
 
 # %% ../nbs/53_runs.ipynb #4413af71
 #: Packages whose version can change a result

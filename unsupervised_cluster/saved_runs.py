@@ -22,10 +22,11 @@ from .encoders import load_encoder,needs_autoencoder,save_encoder
 from .group import choice_dict,choice_from,load_groups,save_groups
 from .history import History,history_dict,history_from
 from .nuisance import NuisanceReport
+from .pixels import resizer
 from .plots import plot_losses,plot_montage,plot_scree,save_pictures
 from .report import write_report
 from .results import Features
-from .runs import run_folder,versions
+from .runs import check_hashes,recover_run,run_folder,run_hashes,versions
 from .saving import load_autoencoder,save_autoencoder
 from .stable_k import StableK
 
@@ -81,7 +82,7 @@ def save(self:Run,
         save_encoder(self.encoder, f/('model.safetensors' if self.model is None else 'encoder.safetensors'))
         if self.grouped is not None: save_groups(self.grouped, f/'clusterer.safetensors')
         save_pictures(f, self._draws())
-        write_json(f/'run.json', 'Run', summary := self.summary())
+        write_json(f/'run.json', 'Run', dict(summary := self.summary(), files=run_hashes(f)))
         write_report(self.clustering, f/'report.html', self.features, self.choice, self.stable, history=self.history,
                      nuisance=self.nuisance, summary=summary, progress=progress)
     return Path(folder)
@@ -95,16 +96,19 @@ def _draws(self:Run)->dict[str,Callable]:
     return draws
 
 # %% ../nbs/59_saved_runs.ipynb #347b571a
-def _read_summary(path:Path)->dict:
-    "What `run.json` says, by the names of the fields of a `Run`"
+def _read_summary(path:Path)->tuple[dict,dict[str,str]]:
+    "What `run.json` says, by the names of the fields of a `Run`, and the hashes of the other files"
     d = read_json(path, 'Run')
     try:
         choice,stable = choice_from(d)
         needs_autoencoder(d['arguments']['features']) # Raises an error for an unknown name
-        return dict(arguments=dict(d['arguments']), given=d['given'] and [Path(o) for o in d['given']], size=d['size'],
+        resizer(d['size'], d['arguments'].get('method', 'squish')) # And for a size that cannot be
+        said = dict(arguments=dict(d['arguments']), given=d['given'] and [Path(o) for o in d['given']], size=d['size'],
                     kind=d['clusterer'], recipe=d['recipe'], precision=d['precision'], seconds=d['seconds']['total'],
                     history=history_from(d['training']), choice=choice, stable=stable)
-    except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is damaged: {e!r}') from e
+        return said,dict(d['files'])
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
+        raise SavedFileError(f'{path} is damaged: {e!r}') from e
 
 # %% ../nbs/59_saved_runs.ipynb #b4deca9a
 @patch(cls_method=True)
@@ -113,7 +117,8 @@ def load(cls:Run,
 )->Run: # As it was saved, but for the report of nuisances
     "Read a run folder; nothing is unpickled"
     folder = Path(folder)
-    said = _read_summary(folder/'run.json')
+    if not folder.exists(): recover_run(folder)
+    said,hashes = _read_summary(folder/'run.json')
     listens = needs_autoencoder(said['arguments']['features'])
     model = load_autoencoder(folder/'model.safetensors') if listens else None
     encoder = load_encoder(folder/('encoder.safetensors' if listens else 'model.safetensors'), model)
@@ -122,4 +127,5 @@ def load(cls:Run,
     clustering = Clustering.load(folder/'clustering.safetensors')
     if len(features)!=len(clustering) or features.X.shape[1]!=clustering.centers.shape[1]:
         raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
+    check_hashes(folder, hashes) # Now, so that a run that came into its place meanwhile is noticed
     return cls(**said, model=model, encoder=encoder, grouped=grouped, features=features, clustering=clustering)

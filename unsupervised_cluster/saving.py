@@ -20,7 +20,7 @@ from .callbacks import KeepBest
 from .core import ArgumentError,SavedFileError,argument_error,read_arrays,write_arrays
 from .history import history_dict,history_from
 from .models import ConvAutoencoder
-from .regularize import ResidualAutoencoder
+from .regularize import DynamicStrength,ResidualAutoencoder
 
 # %% ../nbs/25_saving.ipynb #276eea36
 #: Models that can be built again from a saved file
@@ -70,15 +70,15 @@ def save_autoencoder(
     tensors = {f'model.{k}':v for k,v in model.state_dict().items()}
     if isinstance(learn, Learner):
         head |= dict(data=_data_of(learn), history=history_dict(learn.history),
-                     callbacks={k:o.to_resume() for k,o in _resumable(learn.cbs)})
+                     strengths={k:dict(losses=o.losses, history=o.history) for k,o in _strengths(learn.cbs)})
         if learn.opt is not None:
             opt,head['optimizer'] = _optimizer_state(learn.opt)
             tensors |= opt | {f'best.{k}':v for k,v in getattr(learn, 'best_weights', {}).items()}
     write_arrays(path, 'Autoencoder', head, {k:v.contiguous() for k,v in tensors.items()}, save=save_file)
 
-def _resumable(cbs:Iterable[Callback])->list[tuple[str,Callback]]:
-    "Those callbacks that have something to go on from, by the name of their kind"
-    return [(type(o).__name__, o) for o in cbs if hasattr(type(o), 'to_resume')]
+def _strengths(cbs:Iterable[Callback])->list[tuple[str,DynamicStrength]]:
+    "The strength of each callback for dynamic regularization, by the name of its kind"
+    return [(type(o).__name__, o.state) for o in cbs if isinstance(vars(o).get('state'), DynamicStrength)]
 
 # %% ../nbs/25_saving.ipynb #89b424a8
 class Checkpoint(Callback):
@@ -87,6 +87,7 @@ class Checkpoint(Callback):
     def __init__(self,
         path:str|Path, # The `.safetensors` file, replaced as a whole each time
     ): self.path = path
+    def before_fit(self): Path(self.path).parent.mkdir(parents=True, exist_ok=True)
     def after_epoch(self):
         "Write the file, unless another process does"
         if not rank_distrib(): save_autoencoder(self.learn, self.path)
@@ -135,7 +136,8 @@ def load_checkpoint(
     learn.create_opt()
     try:
         _load_optimizer(learn.opt, head['optimizer'], tensors)
-        for k,o in _resumable([*learn.cbs, *cbs]): o.resume(head['callbacks'][k])
+        for name,o in _strengths([*learn.cbs, *cbs]):
+            o.losses,o.history = ([float(x) for x in head['strengths'][name][k]] for k in ('losses','history'))
     except (KeyError, IndexError, TypeError, ValueError, AssertionError) as e:
         raise SavedFileError(f'{path}: its optimizer or its callbacks do not fit these: {e!r}') from e
     learn.history = history_from(head['history'])

@@ -90,8 +90,8 @@ def pick_stable(
     peak = (a>=wide[:-2]) & ((a>=wide[2:]) | (a==top))
     best = int(np.flatnonzero(fine & peak & (a>=top-.1))[-1])
     low,high = best,best
-    while low>0 and a[low-1]>=.8*top: low -= 1
-    while high<len(a)-1 and a[high+1]>=.8*top: high += 1
+    while low>0 and a[low-1]>=.75*top: low -= 1
+    while high<len(a)-1 and a[high+1]>=.75*top: high += 1
     peaks = [i for i in range(best+2, len(a)-1) if fine[i] and a[i]>=.6 and a[i]>=max(a[i-1], a[i+1])]
     return int(ks[best]),int(ks[low]),int(max(ks[high], ks[peaks[0]] if peaks else 0))
 
