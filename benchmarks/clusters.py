@@ -10,51 +10,25 @@ have been found is in the table beside it. Other tools run with their usual sett
 DEC on the pixels, clustimage on the files. `seconds` are the processor's, of one run.
 It writes clusters.csv and clusters.txt (machine and date) beside itself.
 """
-import argparse, gzip, importlib, logging, tempfile, time
+import argparse, importlib, logging, tempfile, time
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 import numpy as np
-from PIL import Image
 from sklearn.cluster import KMeans
-from sklearn.datasets import load_digits
+from pictures import add_folders, known_images
 from results import last_rows, write_table
 from unsupervised_cluster.all import *
 
 FIELDS = ['images','n','kinds','way','seeds','acc','acc_min','acc_max','nmi','ari','found_k','seconds']
 BOTTLENECK = dict(features='bottleneck', size=112, epochs=10)
 
-def as_pictures(arrays, folder):
-    "Grey arrays as PNG files, in their order"
-    folder.mkdir()
-    for i,o in enumerate(arrays): Image.fromarray(o).save(folder/f'{i:05}.png')
-    return find_images(folder)
-
-def idx(path):
-    "An idx file, compressed, as an array"
-    with gzip.open(path) as f: data = f.read()
-    n = data[3]
-    shape = np.frombuffer(data, '>i4', n, 4)
-    return np.frombuffer(data, np.uint8, offset=4+4*n).reshape(shape)
-
-def sets(args, tmp):
-    "Name, images, kinds, and the ways to cluster them"
-    photos = sample_photos(tmp/'photos', n=120 if args.small else 500)
-    yield 'sample photos', photos, sample_truth(photos), dict(gradients={}, pooled=dict(BOTTLENECK, features='pooled'),
-        fisher=dict(BOTTLENECK, features='fisher'), bottleneck=BOTTLENECK)
-    digits = load_digits()
-    n = 200 if args.small else None
-    yield 'digits', as_pictures((digits.images[:n]*15.9).astype(np.uint8), tmp/'digits'), digits.target[:n], dict(
-        gradients={}, contrastive=dict(features='contrastive'))
-    if args.photos:
-        table = find_images(args.photos)
-        kinds = np.unique([o.stem.rsplit('_', 1)[-1] for o in table.paths], return_inverse=True)[1]
-        yield Path(args.photos).name, table, kinds, dict(gradients={}, fisher=dict(BOTTLENECK, features='fisher'),
-            bottleneck=BOTTLENECK)
-    if args.mnist:
-        x,y = (idx(next(Path(args.mnist).glob(f'*{o}*'))) for o in ('images','labels'))
-        yield 'MNIST', as_pictures(x, tmp/'mnist'), y, dict(gradients={}, contrastive=dict(features='contrastive'),
-            bottleneck=dict(BOTTLENECK, size=28))
+#: Ways to cluster each set, by the arguments of `ImageClusterer`
+WAYS = {'sample photos': dict(gradients={}, pooled=dict(BOTTLENECK, features='pooled'),
+                              fisher=dict(BOTTLENECK, features='fisher'), bottleneck=BOTTLENECK),
+        'digits': dict(gradients={}, contrastive=dict(features='contrastive')),
+        'MNIST': dict(gradients={}, contrastive=dict(features='contrastive'), bottleneck=dict(BOTTLENECK, size=28))}
+PHOTO_WAYS = dict(gradients={}, fisher=dict(BOTTLENECK, features='fisher'), bottleneck=BOTTLENECK)
 
 def plain(images, pixels, k, seed):
     "K-means on the pixels"
@@ -128,8 +102,7 @@ def renewed(old, new):
 def main():
     "The command"
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('--photos', help='a folder of photos whose names end in _KIND')
-    p.add_argument('--mnist', help='a folder with MNIST images and labels, idx, compressed')
+    add_folders(p)
     p.add_argument('--seeds', type=int, default=5,
                    help="seeds (5); at most two for others' networks")
     p.add_argument('--only', metavar='NAME', help='one set of images, such as "digits"; the other rows of the table stay')
@@ -137,11 +110,11 @@ def main():
     p.add_argument('--small', action='store_true', help='fewer images, one seed; writes nothing')
     args = p.parse_args()
     keep_freed_memory()
-    rows = []
+    rows,seeds = [],list(range(1 if args.small else args.seeds))
     with tempfile.TemporaryDirectory() as tmp:
-        for name,images,kinds,ways in sets(args, Path(tmp)):
+        for name,images,kinds in known_images(args.photos, args.mnist, Path(tmp), args.small):
             if args.only not in (None,name): continue
-            for o in measure(name, images, kinds, ways, list(range(1 if args.small else args.seeds)), args.way):
+            for o in measure(name, images, kinds, WAYS.get(name, PHOTO_WAYS), seeds, args.way):
                 rows.append(o)
                 print(*(f'{k} {v}' for k,v in o.items()), sep='  ', flush=True)
     if args.small: return

@@ -37,11 +37,13 @@ from .contrastive_encoder import ContrastiveEncoder
 from .embed import embed_rows
 from .backbone import BackboneEncoder
 from .encoders import *
+from .shards import encode_shards
 from .metrics import *
 from .cluster import *
 from .choose_k import *
 from .consensus import ConsensusClusterer,consensus_labels,consensus_sweep
 from .clusterers import METHODS,NeighborClusterer,cluster_minibatch,umap_rows
+from .sampled import assign_blocks,sampled_kmeans
 from .deep import ClusterLoss,ClusterNet,CollapseError,SharpenTarget,soft_assign,target_distribution
 from .deep_clusterer import *
 from .nuisance import NuisanceReport,explained_by,nuisance_report

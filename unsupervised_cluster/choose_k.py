@@ -14,9 +14,8 @@ import numpy as np
 from joblib import Parallel,delayed
 from kneed import KneeLocator
 from matplotlib.axes import Axes
-from threadpoolctl import threadpool_limits # comes with scikit-learn
 from .arrays import all_finite
-from .cluster import check_k,fit_kmeans,jobs_for,nearest_means,rotate_rows,seen_rows
+from .cluster import check_k,fit_kmeans,jobs_for,nearest_means,one_thread,rotate_rows,seen_rows
 from .core import argument_error
 from .results import Features,html_table
 
@@ -93,14 +92,10 @@ def sweep_k(
     for k in (ks[0],ks[-1]): check_k(k, len(X))
     seen = seen_rows(X, seed)
     Z = rotate_rows(X if len(seen)==len(X) else np.asarray(X[seen]))
-    jobs = Parallel(jobs_for(Z.size, n_jobs), return_as='generator')
-    each = jobs(delayed(_one_thread)(fit_kmeans, Z, k, n_init, max_iter, seed, True) for k in ks)
+    jobs = Parallel(jobs_for(Z.size, len(ks), n_jobs), return_as='generator')
+    each = jobs(delayed(one_thread)(fit_kmeans, Z, k, n_init, max_iter, seed, True) for k in ks)
     labels,inertia = map(np.array, zip(*(progress(each, total=len(ks)) if progress else each)))
     return KSweep(ks, inertia, labels) if len(seen)==len(X) else KSweep(ks, *nearest_means(X, seen, labels)[::-1])
-
-def _one_thread(work:Callable, *args)->tuple:
-    "Do some work in one thread: jobs share the processors, and sums come out the same"
-    with threadpool_limits(1): return work(*args)
 
 # %% ../nbs/42_choose_k.ipynb #6a1884c4
 @dataclass(frozen=True)

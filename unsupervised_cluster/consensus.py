@@ -4,8 +4,7 @@
 
 # %% auto #0
 __all__ = ['MORE_VECTORS', 'vector_counts', 'GraphSpectra', 'graph_labels', 'vote_table', 'consensus_labels', 'align_labels',
-           'as_views', 'usual_distance', 'different_rows', 'view_seeds', 'neighbor_votes', 'ConsensusClusterer',
-           'consensus_sweep']
+           'as_views', 'view_seeds', 'neighbor_votes', 'ConsensusClusterer', 'consensus_sweep']
 
 # %% ../nbs/43_consensus.ipynb #c7721293
 from collections.abc import Mapping,Sequence
@@ -18,7 +17,7 @@ from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits # comes with scikit-learn
 from .cluster import check_k,fit_kmeans
 from .core import SavedFileError,argument_error
-from .embed import graph_vectors,link_parts,neighbor_graph
+from .embed import different_rows,graph_vectors,link_parts,neighbor_graph,usual_distance
 from .whitening import unit_rows
 
 # %% ../nbs/43_consensus.ipynb #f559a518
@@ -115,22 +114,6 @@ def as_views(
     if not all(np.isfinite(o).all() for o in views): raise argument_error('views', 'not finite', 'finite numbers')
     return views
 
-def usual_distance(
-    X:np.ndarray, # Rows, shape (n, d)
-)->float: # In units of `X`; 1 where all rows are equal
-    "Mean distance to the nearest row that is not the same"
-    distance = NearestNeighbors(n_neighbors=min(15, len(X)-1)).fit(X).kneighbors()[0] if len(X)>1 else np.zeros((1,1))
-    nearest = np.where(distance>0, distance, np.inf).min(1)
-    return float(nearest[np.isfinite(nearest)].mean()) if np.isfinite(nearest).any() else 1.
-
-def different_rows(
-    X:np.ndarray, # Rows, shape (n, d)
-)->tuple[np.ndarray,np.ndarray]: # Where each different row comes first, shape (m,); which one each row is, shape (n,)
-    "The rows without their copies, in the order of the images"
-    _,first,copy = np.unique(X, axis=0, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return first[order],np.argsort(order)[copy.ravel()]
-
 def view_seeds(
     seed:int|None, # Of everything
     n_views:int, # How many views there are
@@ -164,8 +147,11 @@ class ConsensusClusterer(ClusterMixin, BaseEstimator):
         n_clusters:int, # Number of clusters k, from 1 to the number of different images
         n_seeds:int=3, # Starts of K-means for each of the 8 kinds of clustering per view
         n_neighbors:int=20, # Neighbours in the sparser graph, at most, and those that vote for a new image
+        max_rows:int=10_000, # Of more images a sample is clustered, and its images vote for the others
         seed:int|None=42, # Of everything random
-    ): self.n_clusters,self.n_seeds,self.n_neighbors,self.seed = n_clusters,n_seeds,n_neighbors,seed
+    ):
+        self.n_clusters,self.n_seeds,self.n_neighbors = n_clusters,n_seeds,n_neighbors
+        self.max_rows,self.seed = max_rows,seed
 
     def fit(self,
         views:np.ndarray|Sequence[np.ndarray], # Rows, shape (n, d), or a list of such, each with n rows
@@ -173,27 +159,24 @@ class ConsensusClusterer(ClusterMixin, BaseEstimator):
     )->'ConsensusClusterer': # Itself
         "Find the clusters: `labels_`, `agreement_` of each image and `stability_` of each cluster, both in [0, 1]"
         views = as_views(views)
-        check_k(self.n_clusters, len(views[0]))
-        if not isinstance(self.n_seeds, (int,np.integer)) or self.n_seeds<1:
-            raise argument_error('n_seeds', self.n_seeds, 'a whole number, 1 or more')
-        self.widths_ = np.array([o.shape[1] for o in views])
-        self.scales_ = np.array([usual_distance(o) for o in views])
-        first,copy = different_rows(self._joint(views))
+        check_k(self.n_clusters, n := len(views[0]))
+        for name in ('n_seeds','max_rows'):
+            o = getattr(self, name)
+            if not isinstance(o, (int,np.integer)) or o<1: raise argument_error(name, o, 'a whole number, 1 or more')
+        seen = np.sort(np.random.default_rng(self.seed).permutation(n)[:self.max_rows])
+        some = [o[seen] for o in views]
+        self.widths_,self.scales_ = (np.array([f(o) for o in some]) for f in (lambda o: o.shape[1], usual_distance))
+        first,copy = different_rows(self._joint(some))
         if self.n_clusters>len(first): raise argument_error('n_clusters', self.n_clusters, f'at most {len(first)}',
                                                             'the images have no more different features than that')
         seeds = view_seeds(self.seed, len(views))
         with threadpool_limits(1): # Many small products: two threads take three times as long as one
             runs = [graph_labels(o[first], self.n_clusters, self.n_neighbors, self.n_seeds, s)
-                    for o,s in zip(views, seeds)]
-            self._agree(np.concatenate(runs), copy, seeds[-1])
-        self.rows_ = self._joint(views)[first]
+                    for o,s in zip(some, seeds)]
+            agreement = self._agree(np.concatenate(runs), seeds[-1])
+        self.rows_ = self._joint(some)[first]
+        self._label_all(views, seen, copy, agreement)
         return self
-
-    def predict(self,
-        views:np.ndarray|Sequence[np.ndarray], # Rows of the same kinds as those that were fitted
-    )->np.ndarray: # Labels, int, shape (n,)
-        "The cluster of each image; one that was fitted keeps its label"
-        return self.predict_proba(views).argmax(1)
 
 # %% ../nbs/43_consensus.ipynb #70a84522
 @patch
@@ -202,15 +185,25 @@ def _joint(self:ConsensusClusterer, views:list[np.ndarray])->np.ndarray:
     return np.concatenate([o/np.float32(s) for o,s in zip(views, self.scales_)], 1)
 
 @patch
-def _agree(self:ConsensusClusterer, runs:np.ndarray, copy:np.ndarray, seed:int):
-    "Set the labels and how far the runs agree with them; `copy` has the different row that each image is"
-    k,labels = self.n_clusters,consensus_labels(runs, self.n_clusters, seed)
-    order = np.argsort(-np.bincount(labels[copy], minlength=k), kind='stable')
-    labels = np.argsort(order)[labels]
-    agreement = np.mean([align_labels(o, labels, k)==labels for o in runs], 0)
-    self.reference_,self.labels_,self.agreement_ = labels,labels[copy],agreement[copy]
-    self.stability_ = np.array([self.agreement_[self.labels_==c].mean() for c in range(k)])
+def _agree(self:ConsensusClusterer, runs:np.ndarray, seed:int)->np.ndarray:
+    "Set the labels of the rows that were seen; how far the runs agree with each, in [0, 1]"
+    labels = self.reference_ = consensus_labels(runs, self.n_clusters, seed)
+    return np.mean([align_labels(o, labels, self.n_clusters)==labels for o in runs], 0)
 
+@patch
+def _label_all(self:ConsensusClusterer, views:list[np.ndarray], seen:np.ndarray, copy:np.ndarray, agreement:np.ndarray):
+    "Set the labels of all images; `copy` has the different row that each of the `seen` is, the others have their votes"
+    n,k = len(views[0]),self.n_clusters
+    labels,sure,rest = np.empty(n, int),np.empty(n),np.setdiff1d(np.arange(n), seen)
+    labels[seen],sure[seen] = self.reference_[copy],agreement[copy]
+    if len(rest):
+        votes = self.predict_proba([o[rest] for o in views])
+        labels[rest],sure[rest] = votes.argmax(1),votes.max(1)
+    rank = np.argsort(np.argsort(-np.bincount(labels, minlength=k), kind='stable'))
+    self.reference_,self.labels_,self.agreement_ = rank[self.reference_],rank[labels],sure
+    self.stability_ = np.array([sure[self.labels_==c].mean() for c in range(k)])
+
+# %% ../nbs/43_consensus.ipynb #0f9f7125
 @patch
 def predict_proba(self:ConsensusClusterer,
     views:np.ndarray|Sequence[np.ndarray], # Rows of the same kinds as those that were fitted
@@ -221,6 +214,13 @@ def predict_proba(self:ConsensusClusterer,
     if (widths := [o.shape[1] for o in views])!=self.widths_.tolist():
         raise argument_error('views', widths, f'views of {self.widths_.tolist()} numbers', 'as they were fitted')
     return neighbor_votes(self._joint(views), self.rows_, self.reference_, self.n_clusters, self.n_neighbors)
+
+@patch
+def predict(self:ConsensusClusterer,
+    views:np.ndarray|Sequence[np.ndarray], # Rows of the same kinds as those that were fitted
+)->np.ndarray: # Labels, int, shape (n,)
+    "The cluster of each image; one that was fitted keeps its label"
+    return self.predict_proba(views).argmax(1)
 
 # %% ../nbs/43_consensus.ipynb #29467cb4
 _STATE = dict(rows=2, reference=1, labels=1, agreement=1, stability=1, widths=1, scales=1)    # Dimensions of each

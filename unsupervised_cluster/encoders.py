@@ -7,20 +7,18 @@ __all__ = ['ENCODERS', 'FlatBottleneck', 'needs_autoencoder', 'make_encoder', 'C
            'encode_images', 'save_encoder', 'load_encoder']
 
 # %% ../nbs/39_encoders.ipynb #9a58557d
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 import numpy as np
 from fastcore.basics import patch
-from joblib import Parallel,cpu_count,delayed
 from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.exceptions import NotFittedError
-from threadpoolctl import threadpool_limits
 from torch import nn
 from .backbone import BackboneEncoder
 from .contrastive_encoder import ContrastiveEncoder
 from .core import ArgumentError,SavedFileError,argument_error,read_arrays,write_arrays
 from .features import encode_pixels
+from .fisher import FisherEncoder,encode_together
 from .gradients import GradientEncoder
 from .latent import FisherBottleneck,LatentMaps,PooledEncoder
 from .pixels import PixelStore
@@ -72,10 +70,10 @@ def make_encoder(
 
 # %% ../nbs/39_encoders.ipynb #b6e1eef3
 class Codebooks(TransformerMixin, BaseEstimator):
-    "Several encoders of one kind with other seeds, their rows side by side"
+    "Several Fisher encoders of one kind with other seeds, their rows side by side"
     model,progress = None,None
     def __init__(self,
-        name:str='gradients', # One of `ENCODERS` that takes a `seed`
+        name:str='gradients', # Or 'fisher'; what has a codebook
         n:int=3, # How many, 1 or more
         seed:int=42, # Of the first; the others have the numbers after it
     ): self.name,self.n,self.seed = name,n,seed
@@ -90,6 +88,8 @@ class Codebooks(TransformerMixin, BaseEstimator):
     def _make(self)->list[BaseEstimator]:
         "The encoders, not fitted yet"
         if not isinstance(self.n, (int,np.integer)) or self.n<1: raise argument_error('n', self.n, '1 or more')
+        if not issubclass(ENCODERS.get(self.name, object), FisherEncoder):
+            raise argument_error('name', self.name, 'gradients or fisher', 'the others have no codebook')
         return [make_encoder(self.name, self.model, seed=self.seed+i) for i in range(self.n)]
 
     def fit(self,
@@ -108,15 +108,7 @@ def fit_transform(self:Codebooks,
 )->np.ndarray: # Float32, shape (n, sum of the encoders' widths)
     "`fit` and `transform` in one pass"
     self.encoders_ = self._make()
-    return self._joined(self._each(lambda o: o.fit_transform(pixels)))
-
-@patch
-def _each(self:Codebooks, work:Callable)->list[np.ndarray]:
-    "Do some work with each encoder; at the same time, unless they listen to one model and would hear each other"
-    n_jobs = min(self.n, cpu_count()) if self.model is None else 1
-    for o in self.encoders_[:1 if n_jobs>1 else None]: o.progress = self.progress # At the same time, one stands for all
-    with threadpool_limits(1 if n_jobs>1 else None):
-        return Parallel(n_jobs=n_jobs, prefer='threads')(delayed(work)(o) for o in self.encoders_)
+    return self._encode(pixels, fit=True)
 
 @patch
 def transform(self:Codebooks,
@@ -124,14 +116,16 @@ def transform(self:Codebooks,
 )->np.ndarray: # Float32, shape (n, sum of the encoders' widths)
     "The rows of each encoder, side by side"
     if not hasattr(self, 'encoders_'): raise NotFittedError('these Codebooks are not fitted: call `fit` first')
-    return self._joined(self._each(lambda o: o.transform(pixels)))
+    return self._encode(pixels)
 
 @patch
-def _joined(self:Codebooks, rows:list[np.ndarray])->np.ndarray:
+def _encode(self:Codebooks, pixels:np.ndarray, fit:bool=False)->np.ndarray:
     "Rows side by side; the widths are kept"
+    self.encoders_[0].progress = self.progress
+    rows = encode_together(self.encoders_, pixels, fit)
     self.widths_ = [o.shape[1] for o in rows]
     self.shape_ = (self.n,self.widths_[0]) if len(set(self.widths_))==1 else ()
-    return np.concatenate(rows, 1).astype(np.float32)
+    return np.concatenate(rows, 1)
 
 # %% ../nbs/39_encoders.ipynb #86756e72
 @patch

@@ -106,7 +106,7 @@ def transform(self:PooledEncoder,
 # %% ../nbs/34_latent.ipynb #59a0e591
 class FisherBottleneck(LatentMaps, FisherEncoder):
     "From images to one short row each, by the Fisher vector of the patches of a layer"
-    n_place = 2
+    n_place,n_threads = 2,1 # Two batches at a time would hear each other in the layer
     def __init__(self,
         side:int=4, # Height and width of a patch in places of the layer; the whole layer where that is smaller
         step:int=2, # From one patch to the next, in places

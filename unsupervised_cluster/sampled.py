@@ -16,8 +16,8 @@ from .core import argument_error
 def assign_blocks(
     X:np.ndarray, # Rows, finite, in memory or mapped from a file, shape (n, d)
     centers:np.ndarray, # Shape (k, d)
-    block:int=100_000, # Rows that are looked at at a time
-    n_jobs:int|None=None, # Blocks at the same time, -1 for one per processor; None for what `joblib.parallel_config` says
+    block:int=100_000, # Rows in a block
+    n_jobs:int|None=None, # Blocks at a time, -1 for one per processor, None for what `joblib.parallel_config` says
 )->tuple[np.ndarray,float]: # Labels from 0 to k-1, int, shape (n,), and the inertia in squared units of `X`
     "The nearest centre of each row; on any backend of joblib, by threads where none is chosen"
     if X.ndim!=2 or X.shape[1]!=centers.shape[1]:

@@ -17,7 +17,8 @@ from matplotlib.offsetbox import AnnotationBbox,OffsetImage
 from matplotlib.patheffects import withStroke
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import BallTree,NearestNeighbors
+from .arrays import all_finite
 from .cluster import threads_for
 from .clustering import Clustering
 from .core import ClusterError,argument_error
@@ -77,21 +78,21 @@ def _short_rows(X:np.ndarray, n_dims:int, seed:int, n_fit:int=3000)->np.ndarray:
     mean = X.sum(0, dtype=np.float64)/max(len(X), 1)
     if min(X.shape)<=n_dims: return (X-mean).astype(np.float32)
     rows = np.sort(np.random.default_rng(seed).permutation(len(X))[:n_fit])
-    pca = PCA(n_dims, svd_solver='randomized', random_state=seed).fit(np.asarray(X[rows], np.float32))
+    with np.errstate(all='ignore'): # Where all rows are the same, 0/0 variance is explained
+        pca = PCA(n_dims, svd_solver='randomized', random_state=seed).fit(np.asarray(X[rows], np.float32))
     return np.concatenate([pca.transform(np.asarray(X[o], np.float32)) for o in _blocks(len(X))]).astype(np.float32)
 
 def _groups_within(X:np.ndarray, radius:float, seed:int)->list[np.ndarray]:
     "An image and all later ones within `radius` of it that are in no group yet; the largest group first"
-    Z,free,res = _short_rows(X, 64, seed),np.ones(len(X), bool),[]
-    square = (Z.astype(np.float64)**2).sum(1)
-    slack = 1e-5*square.max(initial=0)              # What float32 may lose
-    for o in _blocks(len(X)):
-        close = square[o,None]+square-2*(Z[o]@Z.T)<=radius**2+slack
-        for i in np.flatnonzero(free[o] & (close.sum(1)>1))+o.start:
-            if not free[i]: continue
-            near = np.flatnonzero(close[i-o.start] & free)
+    Z,free,res = _short_rows(X, 8, seed),np.ones(len(X), bool),[] # Rows are no farther apart in fewer dimensions
+    tree,reach = BallTree(Z),radius+1e-4*np.abs(Z).max(initial=0) # With what float32 may lose
+    for o in _blocks(len(X), 64):
+        rows = np.flatnonzero(free[o])+o.start
+        for i,near in zip(rows, tree.query_radius(Z[rows], reach) if len(rows) else ()):
+            near = np.sort(near[free[near] & (near>=i)])
+            if not free[i] or len(near)<2: continue
             d = _distances_to(X[near], np.asarray(X[i], np.float64))
-            keep = (d<=radius) & (near>=i)
+            keep = d<=radius
             if keep.sum()<2: continue
             res.append(near[keep][np.argsort(d[keep], kind='stable')])
             free[res[-1]] = False
@@ -170,7 +171,7 @@ def map_2d(
 )->np.ndarray: # A place per image, float64, shape (n, 2)
     "A place in the plane for each image, similar ones side by side"
     X = features.X if isinstance(features, Features) else np.asarray(features)
-    if X.ndim!=2 or not np.isfinite(X).all(): raise argument_error('features', X.shape, 'finite numbers, shape (n, d)')
+    if X.ndim!=2 or not all_finite(X): raise argument_error('features', X.shape, 'finite numbers, shape (n, d)')
     if method not in MAPS: raise argument_error('method', method, f'one of {", ".join(MAPS)}')
     if max_rows<100: raise argument_error('max_rows', max_rows, '100 or more')
     Z = _short_rows(X, 50, seed)

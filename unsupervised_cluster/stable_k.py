@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from html import escape
 import matplotlib.pyplot as plt
 import numpy as np
+from joblib import Parallel,delayed
 from matplotlib.axes import Axes
 from sklearn.metrics import adjusted_rand_score
 from .advise_k import normal_rows
+from .cluster import jobs_for
 from .consensus import as_views,consensus_sweep
 from .core import argument_error
 
@@ -24,13 +26,16 @@ def agreement_curve(
     n_subsets:int=4, # Samples of 70 % of the rows; each is compared with each other, 2 or more
     seed:int=42, # Of the samples
     progress:Callable[...,Iterable]|None=None, # Called as `progress(iterable, total=number of samples)`
+    n_jobs:int|None=None, # Samples at a time, -1 for one per processor; None: those for large work, 1 for small
 )->np.ndarray: # Mean adjusted Rand index of two samples on the rows in both, shape (m,)
     "How far clusterings of different samples agree"
     n,rng = len(views[0]),np.random.default_rng(seed)
+    samples = [np.sort(rng.permutation(n)[:round(.7*n)]) for _ in range(n_subsets)]
+    size = sum(o.size for o in views)*len(ks)*n_subsets
+    jobs = Parallel(jobs_for(size, n_subsets, n_jobs), return_as='generator')
+    each = jobs(delayed(consensus_sweep)([o[rows] for o in views], ks, seed=seed) for rows in samples)
     found = np.full((n_subsets, len(ks), n), -1)
-    for labels in progress(found, total=n_subsets) if progress else found:
-        rows = np.sort(rng.permutation(n)[:round(.7*n)])
-        labels[:,rows] = consensus_sweep([o[rows] for o in views], ks, seed=seed)
+    for a,rows,labels in zip(found, samples, progress(each, total=n_subsets) if progress else each): a[:,rows] = labels
     pairs = [(a, b, (a[0]>=0)&(b[0]>=0)) for i,a in enumerate(found) for b in found[:i]]
     return np.array([np.mean([adjusted_rand_score(a[j,o], b[j,o]) for a,b,o in pairs]) for j in range(len(ks))])
 
@@ -85,8 +90,8 @@ def pick_stable(
     peak = (a>=wide[:-2]) & ((a>=wide[2:]) | (a==top))
     best = int(np.flatnonzero(fine & peak & (a>=top-.1))[-1])
     low,high = best,best
-    while low>0 and a[low-1]>=.8*top: low -= 1
-    while high<len(a)-1 and a[high+1]>=.8*top: high += 1
+    while low>0 and a[low-1]>=.75*top: low -= 1
+    while high<len(a)-1 and a[high+1]>=.75*top: high += 1
     peaks = [i for i in range(best+2, len(a)-1) if fine[i] and a[i]>=.6 and a[i]>=max(a[i-1], a[i+1])]
     return int(ks[best]),int(ks[low]),int(max(ks[high], ks[peaks[0]] if peaks else 0))
 

@@ -34,6 +34,7 @@ def check_processes(
     if find_spec('accelerate') is None:
         raise ImportError('processes need the package accelerate, which is not installed: pip install accelerate')
 
+# %% ../nbs/29_torchrun.ipynb #b712a0de
 def _run_job(job:Path, n:int, verbose:bool):
     "Let `n` processes do the job in a folder, and print what they print"
     code = 'import sys; from unsupervised_cluster.processes import train_part; train_part(sys.argv[1])'
