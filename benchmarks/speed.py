@@ -1,13 +1,14 @@
 """How fast is it, and beside what? Ratios of the processor's seconds; each way runs in a process of its own, in turns.
 
-    python benchmarks/speed.py              # about half an hour on one core
-    python benchmarks/speed.py --only step  # one part: step, encode, load, sweep, train, job, scale
+    python benchmarks/speed.py              # about an hour and a half on one core
+    python benchmarks/speed.py --only step  # one part: step, compile, encode, load, sweep, train, gpu, job, scale, memory
     python benchmarks/speed.py --small      # a few minutes, to see that it runs; writes nothing
 
-Keras and clustimage take part where they are installed. It writes speed.csv and speed.txt (machine and date) beside itself.
-Set OMP_NUM_THREADS=1 for seconds that other work on the machine does not change much.
+Keras and clustimage take part where they are installed, a GPU where there is one. It writes speed.csv and speed.txt
+(machine and date) beside itself. Set OMP_NUM_THREADS=1 and LOKY_MAX_CPU_COUNT=1 for seconds that other work on the
+machine does not change much.
 """
-import argparse, importlib.util, json, os, resource, subprocess, sys, tempfile, time
+import argparse, importlib.util, json, os, resource, subprocess, sys, tempfile, threading, time
 from pathlib import Path
 import numpy as np
 
@@ -51,8 +52,9 @@ def step(way, steps):
     from torch.nn.functional import mse_loss
     from unsupervised_cluster.all import ConvAutoencoder, in_precision, keep_freed_memory
     if way!='plain torch': keep_freed_memory()
-    ours = way in ('full','bf16')
+    ours = way in ('full','bf16','compiled')
     net = ConvAutoencoder() if ours else plain_net()
+    if way=='compiled': way,net = 'bf16',torch.compile(net)
     x = torch.rand(bs, 3, 224, 224)
     if ours: x = x.to(memory_format=torch.channels_last)
     opt = torch.optim.Adam(net.parameters())
@@ -90,28 +92,51 @@ def load(way, steps):
         n = len(dls.train_ds)
         return n*steps/clock(lambda: [sum(1 for _ in dls.train) for _ in range(steps)])
 
-def scale(n):
-    "Processor seconds per image and stage, and megabytes at most, for a folder of n photos"
-    from unsupervised_cluster.all import (ConsensusClusterer, Features, decode_images, default_encoder, find_images,
-        keep_freed_memory, sample_photos, split_views, stable_k, sweep_k)
+class Stages:
+    "Processor seconds of each stage, and the most memory that the process has of its own in it, in MB"
+    def __init__(self): self.seconds,self.peak,self.now = {},{},None
+
+    def own(self):
+        "Memory without what is mapped from files; all of it, at its most, where Linux does not say"
+        try: text = Path('/proc/self/status').read_text()
+        except OSError: return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
+        return int(text.split('RssAnon:')[1].split()[0])/1024
+
+    def watch(self):
+        while self.now is not None:
+            self.peak[self.now] = max(self.peak.get(self.now, 0), self.own())
+            time.sleep(.02)
+
+    def __call__(self, name, work):
+        self.now = name
+        watcher = threading.Thread(target=self.watch)
+        watcher.start()
+        start = time.process_time()
+        try: return work()
+        finally:
+            self.seconds[name],self.now = time.process_time()-start,None
+            watcher.join()
+
+def scale(folder, n, features='gradients', size=64):
+    "Processor seconds and memory of each stage, for the first n images of a folder; the bottleneck is not trained"
+    from unsupervised_cluster.all import (ConvAutoencoder, Features, check_images, decode_images, default_encoder,
+        keep_freed_memory, nuisance_report, write_report)
+    from unsupervised_cluster.group import choose_groups, group_features
+    from unsupervised_cluster.images import image_files
     keep_freed_memory()
+    stage,files,kind = Stages(),image_files(folder)[:n],'kmeans' if features=='bottleneck' else 'consensus'
+    images = stage('verify', lambda: check_images(files, folder))
+    store = stage('decode', lambda: decode_images(images, size))
+    encoder = default_encoder(features, ConvAutoencoder() if features=='bottleneck' else None)
+    X = stage('encode', lambda: encoder.fit_transform(store.pixels))
+    data = Features(X, images, features, encoder.shape_)
+    choice,stable = stage('choose k', lambda: choose_groups(data, kind))
+    found,_ = stage('cluster', lambda: group_features(data, 12, kind))
+    nuisance = stage('look for nuisances', lambda: nuisance_report(found, store.pixels))
     with tempfile.TemporaryDirectory() as tmp:
-        sample_photos(Path(tmp)/'photos', n=n, max_side=128)
-        found,peak = {},lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
-        def stage(name, work):
-            start = time.process_time()
-            res = work()
-            found[name] = (time.process_time()-start)/n
-            return res
-        images = stage('verify', lambda: find_images(Path(tmp)/'photos'))
-        store = stage('decode', lambda: decode_images(images, 128))
-        encoder = default_encoder('gradients')
-        X = stage('encode', lambda: encoder.fit_transform(store.pixels))
-        views = split_views(Features(X, images, 'gradients', encoder.shape_))
-        stage('sweep', lambda: sweep_k(X, range(1, 15)))
-        stage('choose k', lambda: stable_k(views))
-        stage('cluster', lambda: ConsensusClusterer(12).fit(views))
-        return dict(found, peak=peak())
+        stage('report', lambda: write_report(found, f'{tmp}/report.html', data, choice, stable, nuisance=nuisance))
+    mapped = sum(o.nbytes for o in (store.pixels, X) if isinstance(o, np.memmap))/1e6
+    return dict(seconds=stage.seconds, peak=stage.peak, mapped=mapped)
 
 def job(way, folder):
     "A whole job, from a folder to what there is to look at"
@@ -132,11 +157,11 @@ def child(*words):
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
     return json.loads(found),end.ru_utime+end.ru_stime-start.ru_utime-start.ru_stime
 
-def in_turns(part, ways, unit, steps, rounds=3):
+def in_turns(part, ways, unit, steps, rounds=3, work=None):
     "Each way a few times, in turns; the ratio is to the first"
     found = {o:[] for o in ways}
     for _ in range(rounds):
-        for o in ways: found[o].append(child(part, o, steps)[0])
+        for o in ways: found[o].append(child(work or part, o, steps)[0])
     values = {k:float(np.median(v)) for k,v in found.items()}
     for k,v in values.items(): yield dict(part=part, way=k, value=f'{v:.0f}', unit=unit, ratio=f'{v/values[ways[0]]:.1f}')
 
@@ -196,25 +221,98 @@ def job_rows(small):
     for k,v in seconds.items():
         yield dict(part='job', way=k, value=f'{v:.0f}', unit='s', ratio=f'{seconds[ways[-1]]/v:.1f}')
 
+def compile_rows(small):
+    "torch.compile, where there is what it needs"
+    try: yield from in_turns('compile', ['bf16','compiled'], 'images/s', 2 if small else 6, work='step')
+    except subprocess.CalledProcessError: print('compile: skipped, torch.compile does not work here (no C++ compiler?)')
+
+def gpu_rows(small):
+    "The method's 50 epochs on a GPU, and how much of what its matrix products reach"
+    import torch
+    if not torch.cuda.is_available():
+        print('gpu: skipped, there is none')
+        return
+    from torch.utils.flop_counter import FlopCounterMode
+    from unsupervised_cluster.all import ConvAutoencoder, decode_images, sample_photos, train_autoencoder
+    def wall(work):
+        torch.cuda.synchronize()
+        start = time.perf_counter()
+        work()
+        torch.cuda.synchronize()
+        return time.perf_counter()-start
+    with FlopCounterMode(display=False) as flops: ConvAutoencoder()(torch.rand(1, 3, 224, 224)).mean().backward()
+    A = torch.rand(8192, 8192, device='cuda', dtype=torch.bfloat16)
+    A@A
+    peak = 2*8192**3*10/wall(lambda: [A@A for _ in range(10)])
+    with tempfile.TemporaryDirectory() as tmp:
+        store = decode_images(sample_photos(Path(tmp)/'photos', n=40 if small else 998))
+    got,epochs = {},2 if small else 50
+    train = lambda: train_autoencoder(store, 'classic', epochs=epochs, patience=None, precision='bf16')
+    seconds = wall(lambda: got.update(learn=train()))
+    rate = epochs*len(got['learn'].dls.train_ds)/seconds
+    name = torch.cuda.get_device_name()
+    yield dict(part='gpu', way=f'classic, {epochs} epochs, {name}', value=f'{seconds:.1f}', unit='s', ratio='')
+    yield dict(part='gpu', way='validation error', value=f'{got["learn"].history.valid_loss[-1]:.5f}', unit='MSE', ratio='')
+    yield dict(part='gpu', way='training, with validation', value=f'{rate:.0f}', unit='images/s', ratio='')
+    share = 100*rate*flops.get_total_flops()/peak
+    yield dict(part='gpu', way='of what products of matrices reach', value=f'{share:.1f}', unit='%', ratio='')
+
+def stage_rows(part, n, found, unit='ms per image'):
+    "The seconds and the memory of each stage for n images"
+    for k,v in found['seconds'].items():
+        yield dict(part=part, way=f'{k}, {n:,} images', value=f'{1000*v/n:.3f}', unit=unit, ratio='')
+    for k,v in found['peak'].items(): yield dict(part=part, way=f'{k}, {n:,} images', value=f'{v:.0f}', unit='MB', ratio='')
+    yield dict(part=part, way=f'mapped from files, {n:,} images', value=f'{found["mapped"]:.0f}', unit='MB', ratio='')
+
 def scale_rows(small):
-    "Seconds per image by the number of images"
-    for n in (60,120) if small else (250,1000,4000):
-        found = child('scale', n)[0]
-        peak = found.pop('peak')
-        for k,v in found.items(): yield dict(part='scale', way=f'{k}, {n:,} images', value=f'{v*1000:.2f}', unit='ms per image', ratio='')
-        yield dict(part='scale', way=f'memory, {n:,} images', value=f'{peak:.0f}', unit='MB', ratio='')
+    "Time per image and memory of each stage by the number of images, and how the time grows"
+    from unsupervised_cluster.all import sample_photos
+    sizes,each = (60,120) if small else (250,1000,4000,10_000,20_000),{}
+    with tempfile.TemporaryDirectory() as tmp:
+        sample_photos(Path(tmp)/'photos', n=max(sizes), max_side=64)
+        for n in sizes:
+            found = child('scale', f'{tmp}/photos', n)[0]
+            each[n] = dict(found['seconds'], total=sum(found['seconds'].values()))
+            yield from stage_rows('scale', n, dict(found, seconds=each[n]))
+    large = [n for n in sizes if n>=1000 or small]
+    for k in each[large[0]]:
+        slope = np.polyfit(np.log(large), np.log([each[n][k] for n in large]), 1)[0]
+        yield dict(part='scale', way=f'{k}: power of n', value=f'{slope:.2f}', unit='', ratio='')
+
+def small_pictures(folder, n, side=64):
+    "Write n pictures of stripes: 12 kinds by direction and width, each with a phase, a colour and noise of its own"
+    from PIL import Image
+    rng,(y,x) = np.random.default_rng(0),np.mgrid[:side,:side]
+    for i in range(n):
+        turn,width = np.pi*(i%4)/4,(4,7,12)[i//4%3]
+        wave = np.sin((x*np.cos(turn)+y*np.sin(turn))*2*np.pi/width+rng.uniform(0, 7))[...,None]
+        picture = 128+wave*rng.uniform(20, 60, 3)+rng.normal(0, 12, (side,side,3))
+        if i%1000==0: (folder/f'{i//1000:03}').mkdir(parents=True)
+        Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder/f'{i//1000:03}'/f'{i:06}.jpg')
+
+def memory_rows(small):
+    "100,000 small pictures: what the process has in memory, by what is compared"
+    n = 200 if small else 100_000
+    with tempfile.TemporaryDirectory() as tmp:
+        small_pictures(Path(tmp), n)
+        for features,size in (('gradients',64),('bottleneck',112)):
+            found = child('scale', tmp, n, features, size)[0]
+            yield from stage_rows(f'memory, {features}', n, found)
 
 def parts(small):
     "Name and rows of each part"
     steps = 2 if small else 6
     keras = ['Keras'] if installed('keras') and installed('tensorflow') else []
     yield 'step', lambda: in_turns('step', ['plain torch',*keras,'plain torch, memory kept','full','bf16'], 'images/s', steps)
+    yield 'compile', lambda: compile_rows(small)
     yield 'encode', lambda: in_turns('encode', ['plain torch','full','bf16'], 'images/s', steps)
     yield 'load', lambda: in_turns('load', ['decoding each epoch','from the store'], 'images/s', 1)
     yield 'sweep', lambda: sweep_rows(small)
     yield 'train', lambda: train_rows(small)
+    yield 'gpu', lambda: gpu_rows(small)
     yield 'job', lambda: job_rows(small)
     yield 'scale', lambda: scale_rows(small)
+    yield 'memory', lambda: memory_rows(small)
 
 def main():
     "The command"
@@ -236,7 +334,7 @@ def main():
             print(*o.values(), sep='  ', flush=True)
     if args.small: return
     from results import last_rows, write_table # It imports torch, which a child that measures something else does not need
-    if args.only: rows = [*(o for o in last_rows('speed') if o['part']!=args.only),*rows]
+    if args.only: rows = [*(o for o in last_rows('speed') if o['part'].split(',')[0]!=args.only),*rows]
     write_table('speed', FIELDS, rows)
 
 if __name__=='__main__': main()

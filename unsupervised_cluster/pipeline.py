@@ -9,7 +9,6 @@ __all__ = ['ImageClusterer']
 import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
@@ -126,12 +125,8 @@ def _train(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     "Train the autoencoder on the images, or go on with a training that was the same"
     splits = seeded_splitter(self.valid_pct, self.seed)(store.images.paths)
     self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
-    train = partial(train_on_processes, store, self.n_processes, self.recipe, self.valid_pct, self.seed,
-                    bool(self.verbose), checkpoint=checkpoint, **self.recipe_)
-    try: learn = train(resume=checkpoint is not None)
-    except SavedFileError as e:
-        self._say(f'from the beginning, for {e}')
-        learn = train()
+    learn = train_on_processes(store, self.n_processes, self.recipe, self.valid_pct, self.seed, bool(self.verbose),
+                               **self.recipe_, checkpoint=checkpoint, resume='same' if checkpoint else False)
     self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
