@@ -140,7 +140,7 @@ def main(
         warnings.showwarning = lambda message,*args,**kwargs: print(f'note: {message}', file=sys.stderr)
         try: run(args)
         except (ClusterError, ImportError, OSError, MemoryError) as e:
-            print(f'unsupervised_cluster: {str(e) or "out of memory"}', file=sys.stderr)
+            print('unsupervised_cluster:', ' '.join(str(e).split()) or 'out of memory', file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print('unsupervised_cluster: stopped; the run folder is as it was, and the same command goes on '
