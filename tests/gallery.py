@@ -25,7 +25,7 @@ def save(picture, name):
     im.save(path, quality=78, optimize=True, progressive=True)
     print(path.name, im.size, f'{path.stat().st_size//1000} kB', flush=True)
 
-def columns(clustering, n=4, side=100, gap=4):
+def columns(clustering, n=3, side=100, gap=4):
     "A column of photos per cluster, the most typical at the top"
     paths = clustering.images.paths
     found = [[thumbnail(paths[i], side) for i in clustering.members(c, n)] for c in range(clustering.n_clusters)]

@@ -2,10 +2,15 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from urllib.parse import urldefrag
 
 import pytest
+from browser import browse
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILDER = ROOT/'nbs/_pandoc'
@@ -142,6 +147,46 @@ def test_names_in_backticks_are_links(site):
     assert any(o.endswith('results.html#clustering') or o=='#clustering' for o in links)
 
 
+# In a browser ---------------------------------------------------------------------------------------------------------
+
+@contextmanager
+def served(folder):
+    "The address at which `folder` is served, on this machine only"
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *args): pass
+    with ThreadingHTTPServer(('127.0.0.1', 0), partial(Quiet, directory=folder)) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}/'
+        server.shutdown()
+
+
+@pytest.mark.parametrize('width, dark', [(1280, False), (390, True)])
+def test_each_page_opens_without_fault(site, tmp_path, width, dark):
+    with served(site) as url, browse(tmp_path, dark=dark, width=width) as open_page:
+        page = open_page(url, 'index.html')
+        for path in sorted(site.rglob('*.html')):
+            page.goto(url+path.relative_to(site).as_posix())
+            wide = page.evaluate('document.documentElement.scrollWidth-document.documentElement.clientWidth')
+            assert not wide, f'{path.name} is {wide} pixels wider than a window of {width}'
+        assert not open_page.watch.errors and not open_page.watch.outside, vars(open_page.watch)
+
+
+def test_home_fits_on_one_screen(site, tmp_path):
+    with served(site) as url, browse(tmp_path, height=900) as open_page:
+        next_pages = open_page(url, 'index.html').get_by_text('the method step by step').bounding_box()
+        assert next_pages['y']+next_pages['height']<900, next_pages
+
+
+@pytest.mark.parametrize('word', ['elbow', 'bottleneck'])
+def test_search_works_from_the_disk_and_leads_there(site, tmp_path, word):
+    with browse(tmp_path) as open_page:
+        page = open_page('file://', f'{site}/index.html')
+        page.get_by_role('searchbox').fill(word)
+        page.locator('.hits a').first.click()
+        page.wait_for_load_state()
+        assert word in page.locator('main').inner_text().lower() and 'index.html' not in page.url
+
+
 # What the builder refuses ---------------------------------------------------------------------------------------------
 
 def code_cell(source, *outputs): return dict(cell_type='code', source=source, outputs=list(outputs), metadata={})
@@ -164,7 +209,8 @@ def test_a_cell_that_cannot_be_shown_is_refused(cell, message, tmp_path):
     ('<img src="gone.png">', 'no such file'),
     ('<p id="x"></p><p id="x"></p>', 'comes twice'),
     ('<p>::: {.callout-tip}</p>', 'a fenced div'),
-    ('<p>{{&lt; video &gt;}}</p>', 'a shortcode')])
+    ('<p>{{&lt; video &gt;}}</p>', 'a shortcode'),
+    ('<p>[<a href="https://example.org">x</a>](y)</p>', 'a link in a link')])
 def test_a_page_with_a_fault_is_found(body, message, tmp_path):
     (tmp_path/'a.html').write_text(f'<html><main>{body}</main></html>', encoding='utf-8')
     problems = check.site_problems(tmp_path)
