@@ -35,6 +35,8 @@ def _add_more(more:argparse._ArgumentGroup):
                       help="stop after E epochs without progress (default: the recipe's)")
     more.add_argument('--lr', type=float, metavar='LR', help="learning rate (default: the recipe's)")
     more.add_argument('--bs', type=int, metavar='N', help="images in a batch (default: the recipe's)")
+    more.add_argument('--update', action='store_true',
+                      help='take what is new in FOLDER into the clusters of the run DIR, which keeps its other options')
     more.add_argument('--processes', type=int, default=1, metavar='N',
                       help='processes that share the training of an autoencoder (%(default)s)')
     more.add_argument('--max-k', type=int, default=14, metavar='K',
@@ -79,6 +81,16 @@ def choose_folders(
                              'the next run would take its pictures for images')
     return folder,out
 
+# %% ../nbs/62_cli.ipynb #97eaee52
+def _update(folder:Path, out:Path, quiet:bool)->Clustering:
+    "Bring the run in `out` up to date with `folder`"
+    from unsupervised_cluster.pipeline import ImageClusterer
+    clusterer = ImageClusterer.load(out).set_params(verbose=int(not quiet))
+    clusterer.update(folder)
+    clusterer.save(out)
+    print(result_text(clusterer.clustering_, out))
+    return clusterer.clustering_
+
 # %% ../nbs/62_cli.ipynb #eebf8e7e
 def run(
     args:argparse.Namespace, # From `build_parser`
@@ -89,6 +101,7 @@ def run(
     if args.samples is not None:
         from unsupervised_cluster.samples import sample_photos
         sample_photos(folder, args.samples, args.seed)
+    if args.update: return _update(folder, out, args.quiet)
     from unsupervised_cluster.images import find_images
     images = find_images(folder, progress=None if args.quiet else print_progress('verifying'))
     keep_freed_memory()
@@ -126,8 +139,8 @@ def main(
         warnings.simplefilter('ignore', FutureWarning)
         warnings.showwarning = lambda message,*args,**kwargs: print(f'note: {message}', file=sys.stderr)
         try: run(args)
-        except (ClusterError, OSError, MemoryError) as e:
-            print(f'unsupervised_cluster: {str(e) or "out of memory"}', file=sys.stderr)
+        except (ClusterError, ImportError, OSError, MemoryError) as e:
+            print('unsupervised_cluster:', ' '.join(str(e).split()) or 'out of memory', file=sys.stderr)
             return 1
         except KeyboardInterrupt:
             print('unsupervised_cluster: stopped; the run folder is as it was, and the same command goes on '

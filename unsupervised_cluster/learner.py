@@ -29,7 +29,7 @@ from .models import ConvAutoencoder
 from .optimizers import get_optimizer
 from .pixels import PixelStore
 from .results import ImageTable
-from .saving import Checkpoint,load_checkpoint
+from .saving import Checkpoint,is_same_training,load_checkpoint
 
 # %% ../nbs/27_learner.ipynb #09d6cc72
 class AutoencoderLearner(Learner):
@@ -91,7 +91,7 @@ def fit_autoencoder(
     patience:int|None=5, # Stop after so many epochs without a lower validation error; None for never
     keep_best:bool=False, # End with the weights of the best epoch in place of the last one's?
     checkpoint:str|Path|None=None, # File to write after every epoch, such as 'run.safetensors'
-    resume:bool=False, # Go on from `checkpoint`, if it is there?
+    resume:bool|str=False, # Go on from `checkpoint`, if it is there? 'same': only if it is of the very same training
     cbs:Callback|list[Callback]|None=None, # More callbacks, one or several
 )->History: # Of all epochs of this `Learner`
     "Fit by `learn.fit`, with an early stop; the same seed gives the same weights"
@@ -100,9 +100,10 @@ def fit_autoencoder(
     if patience is not None and patience<1: raise argument_error('patience', patience, '1 or more epochs, or None')
     if resume and checkpoint is None: raise argument_error('checkpoint', None, 'the file to resume from')
     cbs,lr = [*L(cbs)],learn.lr if lr is None else lr
-    learn.plan = dict(schedule=schedule, lr=lr, patience=patience, keep_best=keep_best,
-                      cycle=epochs if schedule=='one_cycle' else None)
-    if resume and Path(checkpoint).exists(): load_checkpoint(learn, checkpoint, cbs)
+    learn.plan = dict(bs=learn.dls.bs, schedule=schedule, lr=lr, patience=patience, keep_best=keep_best,
+                      epochs=epochs if schedule=='one_cycle' or resume=='same' else None)
+    goes_on = is_same_training(learn, checkpoint) if resume=='same' else resume and Path(checkpoint).exists()
+    if goes_on: load_checkpoint(learn, checkpoint, cbs)
     done = len(learn.history) if resume else 0
     if epochs<done: raise SavedFileError(f'{checkpoint} has {done} epochs behind it, and {epochs} are wanted at most')
     if epochs==done or (resume and patience and stale_epochs(learn.history)>=patience): return learn.history

@@ -9,7 +9,6 @@ __all__ = ['ImageClusterer']
 import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
@@ -28,7 +27,9 @@ from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .results import Features,ImageTable
 from .saved_runs import Run
+from .shards import encode_shards
 from .torchrun import check_processes,train_on_processes
+from .updates import Update,name_stamps,update_run
 
 # %% ../nbs/60_pipeline.ipynb #ad596511
 class ImageClusterer(ClusterMixin, TransformerMixin, BaseEstimator):
@@ -83,7 +84,6 @@ def _check(self:ImageClusterer):
     whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
-    if needs_autoencoder(self.features): check_processes(self.n_processes, self.recipe_['bs'])
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 
@@ -96,6 +96,7 @@ def fit(self:ImageClusterer,
 )->ImageClusterer: # Itself
     "Encode the images, choose a number of clusters, and cluster them"
     self._check()
+    if needs_autoencoder(self.features): check_processes(self.n_processes, self.recipe_['bs'])
     start,self.given_ = time.perf_counter(),given_paths(X)
     table = as_table(self.given_ or X, self._progress('verifying'))
     self._say(repr(table))
@@ -103,6 +104,7 @@ def fit(self:ImageClusterer,
         raise NoImagesError(f'clustering needs at least 2 images, there is {len(table)}: {table.names[0]}')
     if self.n_clusters is not None: check_k(self.n_clusters, len(self._seen(table)))
     self.size_ = usual_size(self.features, table) if self.size is None else self.size
+    self.stamps_ = name_stamps(table)
     store = decode_images(table, self.size_, self.method, progress=self._progress('decoding'))
     self._encode(store, checkpoint)
     self._cluster(self._seen(store.images))
@@ -123,12 +125,8 @@ def _train(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     "Train the autoencoder on the images, or go on with a training that was the same"
     splits = seeded_splitter(self.valid_pct, self.seed)(store.images.paths)
     self._say('training on {:,} images, validating with {:,}'.format(*map(len, splits)))
-    train = partial(train_on_processes, store, self.n_processes, self.recipe, self.valid_pct, self.seed,
-                    bool(self.verbose), checkpoint=checkpoint, **self.recipe_)
-    try: learn = train(resume=checkpoint is not None)
-    except SavedFileError as e:
-        self._say(f'from the beginning, for {e}')
-        learn = train()
+    learn = train_on_processes(store, self.n_processes, self.recipe, self.valid_pct, self.seed, bool(self.verbose),
+                               **self.recipe_, checkpoint=checkpoint, resume='same' if checkpoint else False)
     self.model_,self.history_,self.precision_ = learn.model,learn.history,learn.precision.used
 
 @patch
@@ -208,6 +206,12 @@ def run_(self:ImageClusterer)->Run:
     check_is_fitted(self, 'clustering_')
     return Run(self.get_params(), **{o:getattr(self, f'{o}_') for o in _LEARNED})
 
+@patch
+def _take(self:ImageClusterer, run:Run)->ImageClusterer:
+    "Take over what a run has found"
+    for o in _LEARNED: setattr(self, f'{o}_', getattr(run, o))
+    return self._set(run.clustering)
+
 # %% ../nbs/60_pipeline.ipynb #9e3bd565
 @patch(cls_method=True)
 def load(cls:ImageClusterer,
@@ -220,5 +224,29 @@ def load(cls:ImageClusterer,
         self.set_params(**run.arguments)
         self._check()
     except (TypeError, ValueError) as e: raise SavedFileError(f'{folder}: its run.json is damaged: {e}') from e
-    for o in _LEARNED: setattr(self, f'{o}_', getattr(run, o))
-    return self._set(run.clustering)
+    return self._take(run)
+
+# %% ../nbs/60_pipeline.ipynb #20a5c782
+@patch
+def update(self:ImageClusterer,
+    X:str|Path|Sequence[str|Path]|None=None, # The folder or the list of files as it is now; None for that of the fit
+)->Update: # What was done
+    "Decode, encode and assign the images that are new or were changed since, and forget those that are gone"
+    run,update = update_run(self.run_, X, self._progress)
+    self._take(run)
+    self._say(repr(update))
+    return update
+
+# %% ../nbs/60_pipeline.ipynb #c38f3df6
+@patch
+def assign_shards(self:ImageClusterer,
+    X:ImageTable|str|Path|Sequence[str|Path], # A folder, a list of image files, or a table; the workers verify them
+    folder:str|Path, # Where the features of the shards go, or lie already
+    shard:int=1000, # Images in a shard
+    n_jobs:int|None=None, # Workers, -1 for one per processor, None for what `joblib.parallel_config` says, or one
+)->Clustering: # Of those images that can be read, in the clusters that `fit` found
+    "`assign` for any number of images"
+    check_is_fitted(self, 'clustering_')
+    progress = self._progress('encoding shards')
+    features = encode_shards(self.encoder_, X, folder, self.size_, self.method, shard, n_jobs, progress)
+    return assign_groups(features, self.clustering_, self.grouped_)

@@ -6,7 +6,7 @@
 __all__ = ['Run']
 
 # %% ../nbs/59_saved_runs.ipynb #d46229bd
-from collections.abc import Callable,Iterable
+from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
 from datetime import datetime,timezone
 from pathlib import Path
@@ -50,6 +50,7 @@ class Run:
     grouped:ConsensusClusterer|NeighborClusterer|None # What assigns new images; None: the nearest centre
     clustering:Clustering # What was found
     nuisance:NuisanceReport|None=None # What the clusters follow; it is not saved
+    stamps:dict[str,Sequence[int]]|None=None # By name of each file, what `file_stamps` said; older runs have none
 
     def __repr__(self)->str: return f'Run: {self.clustering!r} by {self.features.kind}, {self.seconds:.0f} s'
 
@@ -65,7 +66,7 @@ def summary(self:Run)->dict: # What JSON can hold
         training=history_dict(self.history), epochs=len(self.history), recipe=self.recipe, precision=self.precision,
         validation_error=errors[-1] if len(errors) else None, sizes=c.sizes.tolist(),
         seconds=dict(total=round(self.seconds, 1)), **choice_dict(self.choice, self.stable),
-        given=None if self.given is None else [str(o) for o in self.given])
+        given=None if self.given is None else [str(o) for o in self.given], stamps=self.stamps)
 
 # %% ../nbs/59_saved_runs.ipynb #fa325b4b
 @patch
@@ -105,7 +106,7 @@ def _read_summary(path:Path)->tuple[dict,dict[str,str]]:
         resizer(d['size'], d['arguments'].get('method', 'squish')) # And for a size that cannot be
         said = dict(arguments=dict(d['arguments']), given=d['given'] and [Path(o) for o in d['given']], size=d['size'],
                     kind=d['clusterer'], recipe=d['recipe'], precision=d['precision'], seconds=d['seconds']['total'],
-                    history=history_from(d['training']), choice=choice, stable=stable)
+                    history=history_from(d['training']), choice=choice, stable=stable, stamps=d.get('stamps'))
         return said,dict(d['files'])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
         raise SavedFileError(f'{path} is damaged: {e!r}') from e

@@ -70,6 +70,8 @@ def train_on_processes(
         cbs = PrintEpochs(how['epochs']) if verbose else None
         return train_autoencoder(store, recipe, valid_pct, seed, cbs, precision=precision, **changes)
     dls = autoencoder_dls(store, valid_pct=valid_pct, seed=seed, bs=how['bs'])
+    learn = autoencoder_learner(dls, precision=precision)
+    if how.get('resume') and Path(how['checkpoint']).exists(): load_checkpoint(learn, how['checkpoint']) # Does it fit?
     with tempfile.TemporaryDirectory(prefix='unsupervised_cluster-') as job:
         np.save(Path(job)/'pixels.npy', store.pixels)
         store.images.save(Path(job)/'images.json')
@@ -77,4 +79,4 @@ def train_on_processes(
             n_processes=n_processes, method=store.method, recipe=recipe, valid_pct=valid_pct, seed=seed,
             precision=precision, changes={k:str(v) if isinstance(v, Path) else v for k,v in changes.items()}))
         _run_job(Path(job), n_processes, verbose)
-        return load_checkpoint(autoencoder_learner(dls, precision=precision), Path(job)/'trained.safetensors')
+        return load_checkpoint(learn, Path(job)/'trained.safetensors')

@@ -36,11 +36,14 @@ class Project:
     notebooks:Path # The folder of the notebooks
     docs:Path # Where the site goes
     title:str
+    version:str # Of the library
     site_url:str # Address of the published site, with a final slash
     repo_url:str
     branch:str
     sidebar:tuple[Entry,...]
     css:tuple[str,...] # Style sheets below the notebooks folder
+    image:str # What a link to the site shows elsewhere, below the notebooks folder; '' for nothing
+    favicon:str # The sign of the site, below the notebooks folder; '' for none
     repo_actions:tuple[str,...] # Links to the repository that each page has: 'source', 'issue'
     page_navigation:bool # Has each page links to the one before and the one after?
 
@@ -95,10 +98,11 @@ def load_project(root:Path) -> Project:
     website,html = config['website'],config.get('format', {}).get('html', {})
     return Project(
         root=root, notebooks=root/settings.nbs_path.name, docs=root/settings.doc_path.name,
-        title=website.get('title') or settings.title,
+        title=website.get('title') or settings.title, version=settings.version,
         site_url=f'{settings.doc_host.rstrip("/")}/{settings.doc_baseurl.strip("/")}'.rstrip('/') + '/',
         repo_url=settings.git_url.rstrip('/'), branch=settings.branch,
         sidebar=tuple(map(read_entry, as_list(website['sidebar']['contents']))), css=tuple(as_list(html.get('css'))),
+        image=website.get('image', ''), favicon=website.get('favicon', ''),
         repo_actions=tuple(as_list(website.get('repo-actions'))), page_navigation=bool(website.get('page-navigation')))
 
 

@@ -55,6 +55,8 @@ def page_variables(project:Project, pages:dict[str,Page], page:Page) -> dict[str
         heading=inline_html(page.title), description=inline_html(page.description),
         pagetitle=escape(plain(page.title)), summary=escape(plain(page.description)),
         site=escape(project.title), top=page.top, sidebar=sidebar_html(project.sidebar, pages, page),
+        url=escape(project.site_url+page.path), favicon=escape(project.favicon),
+        image=escape(project.site_url+project.image) if project.image else '',
         repo=escape(project.repo_url), home='yes' if page.path=='index.html' else '')
     if 'source' in project.repo_actions: values['source'] = escape(project.source_url(page.notebook))
     if 'issue' in project.repo_actions: values['issue'] = escape(f'{project.repo_url}/issues/new')

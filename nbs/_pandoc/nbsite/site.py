@@ -27,7 +27,7 @@ def processed_notebooks(project:Project) -> Path:
 def copy_files(cache:Path, site:Path):
     "All that lies beside the notebooks (pictures, style sheets), and our own style and script"
     shutil.copytree(cache, site, ignore=shutil.ignore_patterns('*.ipynb', '*.yml', '_*', '.*'))
-    for name in ('site.css', 'site.js', 'icon.svg'): shutil.copy(ASSETS/name, site/name)
+    for name in ('site.css', 'site.js'): shutil.copy(ASSETS/name, site/name)
     (site/'.nojekyll').touch()
 
 

@@ -1,0 +1,361 @@
+"""What becomes of bad files, cut-off runs and run folders from strangers?
+
+    python benchmarks/safety.py                # all of it, half an hour
+    python benchmarks/safety.py --only files   # one part; the rows of the others stay
+    python benchmarks/safety.py --small        # some minutes, to see that it runs; writes nothing
+
+The trials themselves are in bad_input.py; tests/test_safety.py has the same in small. Runs are cut off in processes of their
+own, by kill -9, by Ctrl-C, or by a limit on the size of files, at moments drawn by a seed.
+It writes safety.csv and safety.txt (machine and date) beside itself, and ends with status 1 if anything came out wrong.
+"""
+import argparse, csv, io, json, os, random, re, resource, shutil, signal, subprocess, sys, tempfile, time
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from html import escape
+from pathlib import Path
+import numpy as np
+from sklearn.metrics import adjusted_rand_score
+import bad_input as bad
+from results import last_rows, write_table
+from unsupervised_cluster.all import *
+from unsupervised_cluster.cli import main as command
+from unsupervised_cluster.core import file_hash
+from unsupervised_cluster.images import image_files, open_image
+from unsupervised_cluster.saved_runs import Run
+
+FIELDS = ['part','what','tried','outcome','wrong']
+HERE = Path(__file__).resolve().parent
+QUICK = '--features bottleneck --size 32 --epochs 4 --bs 4 --k 3 --quiet'.split()
+
+def row(part, what, tried, outcome, wrong=0): return dict(part=part, what=what, tried=tried, outcome=outcome, wrong=wrong)
+
+@contextmanager
+def silence():
+    "Nothing is printed"
+    with redirect_stdout(io.StringIO()) as said, redirect_stderr(said): yield said
+
+@contextmanager
+def as_anybody():
+    "Without the right of root to read every file"
+    if os.geteuid():
+        yield
+        return
+    os.seteuid(65534)
+    try: yield
+    finally: os.seteuid(0)
+
+def child(call, *args, **env):
+    "A fresh Python that imports this module and does `call`, which may use `args`, a list of texts"
+    code = f'import sys; sys.path.insert(0, {str(HERE)!r}); from safety import *; args = sys.argv[1:]; {call}'
+    return subprocess.Popen([sys.executable, '-W', 'ignore', '-c', code, *map(str, args)], text=True, stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ, **env))
+
+def result(process, timeout=600):
+    "What it printed last, as JSON; an error if it died or hung"
+    try: out,err = process.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    if process.returncode: raise RuntimeError(f'status {process.returncode}: {err[-2000:]}')
+    return json.loads(out.splitlines()[-1])
+
+# ---- Bad files
+
+def became(kind, path, table, rows, report):
+    "What became of a file, and whether that is right: in the table, in the CSV and in the report"
+    name,reasons = table.name_of(path),{o.path:o.reason for o in table.broken}
+    if path in reasons:
+        said = rows[name]['problem']==reasons[path] and escape(reasons[path]) in report
+        return f'set aside: {reasons[path]}', said and bool(kind.reason) and re.match(kind.reason, reasons[path])
+    if path not in table.paths: return 'overlooked', False
+    seen = kind.colours is None or bad.shows(open_image(path), kind.colours)
+    return 'clustered' if seen else 'clustered, but not as what it shows', seen and not kind.reason and rows[name]['cluster']!=''
+
+def files(top, small):
+    "A folder with every kind of file, verified, clustered and reported in one go"
+    top.chmod(0o755)
+    kinds = [*bad.images(), *bad.broken(), *bad.special(), *bad.names()]
+    sample_photos(top/'photos', n=12, max_side=64)
+    paths = [o.put(top/'photos') for o in kinds]
+    found = image_files(top/'photos')
+    for path in [o for o in bad.CHANGES if o in paths]: bad.CHANGES.pop(path)(path)
+    with as_anybody(): table = check_images(found, top/'photos')
+    clusterer = ImageClusterer(n_clusters=3, verbose=0).fit(table)
+    clusterer.save(top/'run')
+    with (top/'run/clusters.csv').open(newline='', encoding='utf-8', errors='surrogateescape') as f:
+        rows = {o['path']:o for o in csv.DictReader(f)}
+    report = (top/'run/report.html').read_text(encoding='utf-8', errors='surrogateescape')
+    for kind,path in zip(kinds, paths):
+        outcome,right = became(kind, path, clusterer.images_, rows, report)
+        yield row('files', kind.what, 1, outcome, int(not right))
+
+# ---- Mutants of good files
+
+def mutant(data, chance):
+    "Bytes with one to eight damages: a bit or a byte changed, some lost, some doubled, the end cut off"
+    data = bytearray(data)
+    for _ in range(chance.randint(1, 8)):
+        i,n = chance.randrange(len(data)),chance.randint(1, 40)
+        what = chance.choice(['bit','byte','byte','head','lost','doubled','cut'])
+        if what=='head': i = chance.randrange(min(200, len(data))) # Where a format says how large it is
+        if what=='bit': data[i] ^= 1<<chance.randrange(8)
+        elif what in ('byte','head'): data[i] = chance.randrange(256)
+        elif what=='lost': del data[i:i+n]
+        elif what=='doubled': data[i:i] = data[i:i+n]
+        elif chance.random()<.2: del data[max(1, i):]
+        data = data or bytearray(b'\0')
+    return bytes(data)
+
+#: How the photos are encoded that are then damaged
+ENCODINGS = dict(JPEG=[dict(), dict(progressive=True)], PNG=[dict(), dict(bits=8)], GIF=[dict(), dict(save_all=True, append_images=True)],
+                 WEBP=[dict(), dict(lossless=True)], TIFF=[dict(), dict(compression='tiff_lzw'), dict(compression='jpeg')])
+
+def memory(what):
+    "Memory of this process in MB: now, 'VmRSS', or at its highest, 'VmHWM'"
+    return int(re.search(rf'{what}:\s*(\d+)', Path('/proc/self/status').read_text())[1])/1024
+
+def read_mutants(folder, format, n):
+    "Decode `n` mutants; how many were images, the longest time in seconds, the memory it took in MB"
+    chance,folder,found,longest = random.Random(f'{format} {n}'),Path(folder),dict(read=0, refused=0),0.
+    photos = [open_image(o) for o in sorted((folder/'photos').glob('*.jpg'))]
+    whole = []
+    for im in photos:
+        for how in ENCODINGS[format]:
+            if 'append_images' in how: how = dict(how, append_images=photos[:2])
+            whole.append(bad.encoded(im.quantize(64) if 'bits' in how else im, format, **how))
+    before = memory('VmRSS')
+    for _ in range(int(n)):
+        path = folder/f'mutant.{format.lower()}'
+        path.write_bytes(mutant(chance.choice(whole), chance))
+        start = time.perf_counter()
+        try: open_image(path)
+        except BrokenImageError: found['refused'] += 1
+        else: found['read'] += 1
+        longest = max(longest, time.perf_counter()-start)
+    print(json.dumps(dict(found, seconds=longest, memory=max(0, memory('VmHWM')-before))))
+
+def mutants(top, small):
+    "Damaged photos of each format, in a process of their own"
+    sample_photos(top/'photos', n=4, max_side=96)
+    for format in ENCODINGS:
+        n = 40 if small else 400
+        o = result(child('read_mutants(*args)', top, format, n))
+        yield row('mutants', format, n, f'{o["read"]} read, {o["refused"]} set aside; at most {o["seconds"]:.2f} s each, '
+                  f'at most {o["memory"]:,.0f} MB of memory', n-o['read']-o['refused'])
+
+# ---- Run folders from strangers
+
+def attacked(run, trials):
+    "What each trial says of a copy of `run`: the error, or None where there was none or something of it ran"
+    for what,change in trials.items():
+        copy = run.with_name('hostile')
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(run, copy)
+        change(copy)
+        try: ImageClusterer.load(copy)
+        except ClusterError as e: error = str(e).replace(str(copy), 'RUN').splitlines()[0]
+        else: error = None
+        yield what,None if (run.parent/'attacked').exists() else error
+
+def make_runs(top):
+    "A run by gradients and one by the bottleneck, of a few small photos, and what is done to each"
+    images = sample_photos(top/'photos', n=12, max_side=64)
+    yield ImageClusterer(n_clusters=2, verbose=0).fit(images).save(top/'gradients'),bad.HOSTILE | bad.HOSTILE_ENCODER
+    quick = dict(features='bottleneck', size=32, epochs=1, verbose=0)
+    yield ImageClusterer(n_clusters=2, **quick).fit(images).save(top/'bottleneck'),bad.HOSTILE_AUTOENCODER
+
+def hostile(top, small):
+    "Everything that is done to a run folder"
+    for run,trials in make_runs(top):
+        for what,error in attacked(run, trials):
+            yield row('hostile', what, 1, 'loaded' if error is None else f'refused: {error[:150]}', int(error is None))
+
+# ---- Runs that are cut off
+
+def wait_and_run(*argv):
+    "Say that all is imported, wait for a line, and run the command"
+    print('ready', flush=True)
+    sys.stdin.readline()
+    raise SystemExit(command(argv))
+
+def die_at(point, *argv):
+    "Run the command, and be killed at the n-th call of a function of the operating system, before or after it"
+    module,name,n,when = point.split(':')
+    module,calls = dict(os=os, shutil=shutil)[module],[]
+    real = getattr(module, name)
+    def dying(*args, **kwargs):
+        calls.append(1)
+        if len(calls)==int(n) and when=='before': os.kill(os.getpid(), signal.SIGKILL)
+        done = real(*args, **kwargs)
+        if len(calls)==int(n) and when=='after': os.kill(os.getpid(), signal.SIGKILL)
+        return done
+    setattr(module, name, dying)
+    raise SystemExit(command(argv))
+
+class Place:
+    "Photos, a run folder with an older run in it, and what a new run that is not cut off would find"
+    def __init__(self, top, n=24):
+        self.top,self.photos,self.out = top,top/'photos',top/'place/run'
+        sample_photos(self.photos, n=n, max_side=64)
+        self.words = [str(self.photos), '--out', str(self.out), *QUICK]
+        self.hashes = {o.name:file_hash(o) for o in self.photos.iterdir()}
+        with silence():
+            for k,name in ((2,'old'),(3,'new')): command([*self.words, '--k', str(k), '--out', str(top/name)])
+        self.old,self.new = (self.labels(top/o) for o in ('old','new'))
+
+    def labels(self, run): return Run.load(run).clustering.labels.tolist()
+    def begin(self):
+        "Only the older run is there"
+        shutil.rmtree(self.out.parent, ignore_errors=True)
+        shutil.copytree(self.top/'old', self.out)
+
+    def check(self):
+        "After a cut: the run folder is the older run or the new one; and a second run ends as one that was not cut"
+        kept = {o.name:file_hash(o) for o in self.photos.iterdir()}==self.hashes
+        whole = self.labels(self.out) in (self.old, self.new)
+        resumed = any('training' in o.name for o in self.out.parent.iterdir())
+        with silence() as said: status = command(self.words)
+        same = status==0 and self.labels(self.out)==self.new
+        alone = [o.name for o in self.out.parent.iterdir()]==[self.out.name]
+        if not (kept and whole and same and alone): print(kept, whole, same, alone, said.getvalue(), list(self.out.parent.iterdir()))
+        return kept and whole and same and alone, resumed
+
+def cut(place, seconds, sign):
+    "Start a run, and stop it by a signal after some seconds; its exit status"
+    place.begin()
+    process = child('wait_and_run(*args)', *place.words)
+    process.stdout.readline()
+    process.stdin.write('go\n')
+    process.stdin.flush()
+    time.sleep(seconds)
+    process.send_signal(sign)
+    process.communicate(timeout=300)
+    return process.returncode
+
+def killed(top, small):
+    "Runs that are stopped at random moments"
+    place,chance = Place(top),random.Random(0)
+    place.begin()
+    process = child('wait_and_run(*args)', *place.words)
+    process.stdout.readline()
+    start = time.perf_counter()
+    process.communicate('go\n', timeout=300)
+    longest = time.perf_counter()-start
+    for what,sign,n in (('kill -9', signal.SIGKILL, 3 if small else 50), ('Ctrl-C', signal.SIGINT, 2 if small else 10)):
+        found = []
+        for _ in range(n):
+            status = cut(place, chance.uniform(0, longest), sign)
+            found.append((*place.check(), status==0))
+        right,resumed,over = (sum(o) for o in zip(*found))
+        yield row('killed', f'{what} at a random moment', n, f'{n-over} were cut off, the others were over; in {right} of {n} the run '
+                  f'folder was whole and the same command then ended as if nothing had happened, {resumed} times by going on with a '
+                  'training', n-right)
+    yield from at_points(place, 3 if small else 12)
+    yield from full_disk(place)
+    yield from two_at_once(place)
+
+#: Moments at which little stands between a run and its loss
+POINTS = [f'os:{name}:{n}:{when}' for name,last in (('rename',2),('replace',6)) for n in range(1, last+1) for when in ('before','after')]
+
+def at_points(place, n):
+    "Runs that are killed at the calls that rename things"
+    right,some = 0,POINTS[:n]
+    for o in some:
+        place.begin()
+        child('die_at(*args)', o, *place.words).communicate(timeout=300)
+        right += place.check()[0]
+    yield row('killed', 'kill -9 right before or after something is renamed', len(some), f'{right} whole, and then continued', len(some)-right)
+
+def full(*argv):
+    "The command with less and less room for a file"
+    found = []
+    for most in (300_000, 100_000, 40_000, 10_000, 3000, 1000, 100, 0):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+        with silence() as said: status = command(argv)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        found.append((most, status, said.getvalue().strip().splitlines()[-1:]))
+    print(json.dumps(found))
+
+def full_disk(place):
+    "Runs whose files may not become larger than so many bytes, as on a full disk"
+    place.begin()
+    found = result(child('full(*args)', *place.words))
+    stopped = [text for _,status,text in found if status==1 and text and text[0].startswith('unsupervised_cluster: ')]
+    right = len(stopped)+sum(status==0 for _,status,_ in found)
+    whole,_ = place.check()
+    yield row('killed', 'no room for a file', len(found), f'{len(stopped)} ended with an explanation, the older run stayed', len(found)-right+(not whole))
+
+def two_at_once(place):
+    "Two runs into one folder"
+    place.begin()
+    both = [child('wait_and_run(*args)', *place.words, '--seed', seed) for seed in (42,43)]
+    for o in both: o.stdout.readline()
+    for o in both:
+        o.stdin.write('go\n')
+        o.stdin.flush()
+    ends = [o.communicate(timeout=300) and o.returncode for o in both]
+    right = ends==[0,0] and Run.load(place.out).arguments['seed'] in (42,43)
+    yield row('killed', 'two runs into one folder at a time', 2, 'both ended well, one of them stands' if right else f'{ends}', int(not right))
+
+# ---- Many images
+
+def many(top, small):
+    "10,000 images, 3 % of them broken, from the folder to the report"
+    n = 400 if small else 10_000
+    chance,kinds,folder = np.random.default_rng(0),[*bad.broken()],top/'photos'
+    kinds = [o for o in kinds if callable(o.make) or len(o.make)<100_000]
+    folder.mkdir()
+    for i in range(n):
+        kind = kinds[i//33%len(kinds)] if i%33==0 and i//33<n*.03 else None
+        shape = chance.integers(0, 4)
+        x = chance.integers(0, 60, (32,32,3)).astype(np.uint8)+np.uint8(60)
+        x[(slice(8,24),slice(None,None,4),slice(None)) if shape==0 else (slice(None,None,4),) if shape==1 else
+          (slice(None),slice(0,16)) if shape==2 else (slice(0,16),)] = 220
+        name = f'{i:05}' if kind is None else f'{i:05} {kind.name}'
+        if kind is None: bad.Image.fromarray(x).save(folder/f'{name}.png', compress_level=1)
+        else: (folder/name).write_bytes(kind.make)
+    lost = sum(' ' in o.name for o in folder.iterdir())
+    start = time.process_time()
+    with silence(): status = command([str(folder), '--out', str(top/'run'), '--quiet'])
+    seconds = time.process_time()-start
+    found = Run.load(top/'run').clustering
+    right = status==0 and len(found)==n-lost and len(found.images.broken)==lost and (found.labels>=0).all()
+    yield row('many', f'{n:,} images, {lost} of them broken', n, f'{len(found):,} clustered, {len(found.images.broken)} set aside, '
+              f'each with its reason; {seconds:.0f} s of the processor', int(not right))
+
+# ---- Threads
+
+def labels_of(folder, features):
+    "Labels of a run"
+    more = dict(size=64, epochs=4, bs=8) if features=='bottleneck' else {}
+    print(json.dumps(ImageClusterer(n_clusters=6, features=features, verbose=0, **more).fit(folder).labels_.tolist()))
+
+def threads(top, small):
+    "The same seed, with one thread, again with one, and with two"
+    n = 60 if small else 240
+    sample_photos(top/'photos', n=n, max_side=128)
+    for features in ('gradients','bottleneck'):
+        one,again,two = (result(child('labels_of(*args)', top/'photos', features, OMP_NUM_THREADS=str(o))) for o in (1,1,2))
+        other = sum(a!=b for a,b in zip(one, two))
+        yield row('threads', f'{features}, {n} photos', 3, f'again with one thread: {"the same labels" if one==again else "OTHER LABELS"}; '
+                  f'with two: {other} of {n} labels differ (adjusted Rand index {adjusted_rand_score(one, two):.3f})', int(one!=again))
+
+PARTS = dict(files=files, mutants=mutants, hostile=hostile, killed=killed, many=many, threads=threads)
+
+def main():
+    "The command"
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('--only', choices=PARTS, help='one part; the rows of the others stay')
+    p.add_argument('--small', action='store_true', help='less of everything; writes nothing')
+    args = p.parse_args()
+    new = []
+    for name in [args.only] if args.only else PARTS:
+        with tempfile.TemporaryDirectory() as top:
+            for o in PARTS[name](Path(top), args.small):
+                print(*o.values(), sep='\t', flush=True)
+                new.append(o)
+    parts = {o['part'] for o in new}
+    rows = [o for name in PARTS for o in (new if name in parts else last_rows('safety')) if o['part']==name]
+    if not args.small: write_table('safety', FIELDS, rows)
+    raise SystemExit(any(int(o['wrong']) for o in new))
+
+if __name__=='__main__': main()
