@@ -172,7 +172,7 @@ def killed_rows(tmp, small):
     n = 60 if small else 100
     running = subprocess.Popen(command('shards', tmp, n), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
                                start_new_session=True)
-    done = lambda: {o:o.stat().st_mtime_ns for o in Path(tmp).glob('shards/*.json')}
+    done = lambda: {o:o.stat().st_mtime_ns for o in Path(tmp).glob('shards/0*.json')}
     while len(done())<2 and running.poll() is None: time.sleep(.05)
     os.killpg(running.pid, signal.SIGKILL) # The process and its workers, in the middle of what they do
     running.wait()

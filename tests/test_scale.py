@@ -81,7 +81,7 @@ class MeanColour(BaseEstimator):
     def get_params(self, deep=True): return {} # So that both calls have the same shards
     def state_dict(self): return {}
     def transform(self, pixels):
-        if self.dies and len(list(Path('shards').glob('*.json')))==2: os._exit(9)
+        if self.dies and len(list(Path('shards').glob('0*.json')))==2: os._exit(9)
         return pixels.mean((1,2), dtype=np.float32)
 todo = []
 X = encode_shards(MeanColour('dies' in sys.argv), 'photos', 'shards', 16, shard=4, progress=lambda o,total: todo.append(total) or o)
