@@ -155,8 +155,9 @@ def _learn_vectors(self:FisherEncoder, pixels:np.ndarray, n_images:int=256, n_sa
     rng = np.random.default_rng(self.seed)
     rows = np.sort(rng.permutation(len(pixels))[:n_images])
     some = lambda o: o[rng.permutation(len(o))[:-(-n_sample//len(rows))]]
-    batches = (self.describe(np.asarray(pixels[rows[i:i+self.bs]])) for i in range(0, len(rows), self.bs))
-    sample = [some(o) for batch in batches for o in batch]
+    starts = range(0, len(rows), self.bs)
+    each = self.progress(starts, total=len(starts)) if self.progress else starts
+    sample = [some(o) for i in each for o in self.describe(np.asarray(pixels[rows[i:i+self.bs]]))]
     self.vectors_ = FisherVectors(self.n_pca, self.n_gaussians, self.n_place, n_sample, seed=self.seed).fit(sample)
 
 @patch
