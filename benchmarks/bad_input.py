@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageCms
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from unsupervised_cluster.runs import run_hashes
 
 RED,BLUE,WHITE,BLACK = (220,60,40),(40,80,200),(255,255,255),(0,0,0)
 
@@ -257,6 +258,14 @@ def sparse(file, size):
 
 def attack(run): return pickle.dumps(Attack(run.parent/'attacked'))
 
+def forge(run):
+    "Write the hashes into run.json that the files have now"
+    path = run/'run.json'
+    if not path.is_file() or path.stat().st_size>10**6: return
+    try: said = json.loads(path.read_text())
+    except (ValueError, RecursionError): return
+    if isinstance(said, dict): path.write_text(json.dumps(said | dict(files=run_hashes(run))))
+
 #: What is done to a run folder, by what it is; each is to be refused, and nothing of it to run
 HOSTILE = {
     'a pickle in place of features.npy': replaced('features.npy', attack),
@@ -265,9 +274,9 @@ HOSTILE = {
     'features.npy that claims 4 TB': replaced('features.npy', npy_claim((10**6,10**6))),
     'features.npy that claims 10**30 numbers': replaced('features.npy', npy_claim((10**15,10**15))),
     'features.npy of less than nothing': replaced('features.npy', npy_claim((-5,3))),
-    'features.npy of texts': replaced('features.npy', npy(np.array([['a']*24]*12))),
-    'features.npy of NaN': replaced('features.npy', npy(np.full((12,24), np.nan, np.float32))),
-    'features.npy of one image': replaced('features.npy', npy(np.zeros((1,24), np.float32))),
+    'features.npy of texts': replaced('features.npy', lambda run: npy(np.load(run/'features.npy').astype(str))),
+    'features.npy of NaN': replaced('features.npy', lambda run: npy(np.load(run/'features.npy')*np.nan)),
+    'features.npy of one image': replaced('features.npy', lambda run: npy(np.load(run/'features.npy')[:1])),
     'features.npy with a header that never ends': replaced('features.npy', npy_claim('('*50)),
     'a pipe in place of features.npy': pipe('features.npy'),
     'a zip in place of weights': replaced('model.safetensors', lambda run: zipped('data.pkl', attack(run))),
@@ -306,8 +315,9 @@ HOSTILE = {
     'numbers of clusters that are no numbers': change_json('run.json', 'ks', value='x'),
     'a folder in place of features.json': lambda run: ((run/'features.json').unlink(), (run/'features.json').mkdir()),
     'a link out of the run, to a file that is none of it': lambda run: ((run/'features.npy').unlink(), (run/'features.npy').symlink_to('/etc/hostname')),
-    'a file of another run': lambda run: (run/'features.json').write_text((run/'features.json').read_text().replace('photo_0', 'photo_9')),
 }
+#: What only the hashes in run.json tell; a stranger would write others, see `forge`
+MIXED = {'a file of another run': lambda run: (run/'features.json').write_text((run/'features.json').read_text().replace('photo_0', 'photo_9'))}
 #: Those for a run by an encoder without an autoencoder
 HOSTILE_ENCODER = {
     'an unknown encoder': change_json('model.safetensors', 'name', value='__import__'),

@@ -1,15 +1,15 @@
 """What becomes of bad files, cut-off runs and run folders from strangers?
 
-    python benchmarks/safety.py                # all of it, half an hour
+    python benchmarks/safety.py                # all of it, some minutes
     python benchmarks/safety.py --only files   # one part; the rows of the others stay
-    python benchmarks/safety.py --small        # some minutes, to see that it runs; writes nothing
+    python benchmarks/safety.py --small        # less of everything, to see that it runs; writes nothing
 
 The trials themselves are in bad_input.py; tests/test_safety.py has the same in small. Runs are cut off in processes of their
 own, by kill -9, by Ctrl-C, or by a limit on the size of files, at moments drawn by a seed.
 It writes safety.csv and safety.txt (machine and date) beside itself, and ends with status 1 if anything came out wrong.
 """
 import argparse, csv, io, json, os, random, re, resource, shutil, signal, subprocess, sys, tempfile, time
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from html import escape
 from pathlib import Path
 import numpy as np
@@ -70,7 +70,7 @@ def became(kind, path, table, rows, report):
     seen = kind.colours is None or bad.shows(open_image(path), kind.colours)
     return 'clustered' if seen else 'clustered, but not as what it shows', seen and not kind.reason and rows[name]['cluster']!=''
 
-def files(top, small):
+def files(top, args):
     "A folder with every kind of file, verified, clustered and reported in one go"
     top.chmod(0o755)
     kinds = [*bad.images(), *bad.broken(), *bad.special(), *bad.names()]
@@ -122,6 +122,7 @@ def read_mutants(folder, format, n):
         for how in ENCODINGS[format]:
             if 'append_images' in how: how = dict(how, append_images=photos[:2])
             whole.append(bad.encoded(im.quantize(64) if 'bits' in how else im, format, **how))
+    Path('/proc/self/clear_refs').write_text('5') # The highest memory so far is forgotten
     before = memory('VmRSS')
     for _ in range(int(n)):
         path = folder/f'mutant.{format.lower()}'
@@ -133,24 +134,25 @@ def read_mutants(folder, format, n):
         longest = max(longest, time.perf_counter()-start)
     print(json.dumps(dict(found, seconds=longest, memory=max(0, memory('VmHWM')-before))))
 
-def mutants(top, small):
+def mutants(top, args):
     "Damaged photos of each format, in a process of their own"
     sample_photos(top/'photos', n=4, max_side=96)
     for format in ENCODINGS:
-        n = 40 if small else 400
+        n = 40 if args.small else 400
         o = result(child('read_mutants(*args)', top, format, n))
         yield row('mutants', format, n, f'{o["read"]} read, {o["refused"]} set aside; at most {o["seconds"]:.2f} s each, '
-                  f'at most {o["memory"]:,.0f} MB of memory', n-o['read']-o['refused'])
+                  f'at most {o["memory"]:,.0f} MB of memory more', n-o['read']-o['refused'])
 
 # ---- Run folders from strangers
 
-def attacked(run, trials):
-    "What each trial says of a copy of `run`: the error, or None where there was none or something of it ran"
+def attacked(run, trials, kept=bad.MIXED):
+    "What each trial says of a copy of `run`: the error, or None where there was none or something of it ran; `kept` keep the hashes"
     for what,change in trials.items():
         copy = run.with_name('hostile')
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(run, copy)
         change(copy)
+        if what not in kept: bad.forge(copy)
         try: ImageClusterer.load(copy)
         except ClusterError as e: error = str(e).replace(str(copy), 'RUN').splitlines()[0]
         else: error = None
@@ -159,11 +161,11 @@ def attacked(run, trials):
 def make_runs(top):
     "A run by gradients and one by the bottleneck, of a few small photos, and what is done to each"
     images = sample_photos(top/'photos', n=12, max_side=64)
-    yield ImageClusterer(n_clusters=2, verbose=0).fit(images).save(top/'gradients'),bad.HOSTILE | bad.HOSTILE_ENCODER
+    yield ImageClusterer(n_clusters=2, verbose=0).fit(images).save(top/'gradients'),bad.HOSTILE | bad.MIXED | bad.HOSTILE_ENCODER
     quick = dict(features='bottleneck', size=32, epochs=1, verbose=0)
     yield ImageClusterer(n_clusters=2, **quick).fit(images).save(top/'bottleneck'),bad.HOSTILE_AUTOENCODER
 
-def hostile(top, small):
+def hostile(top, args):
     "Everything that is done to a run folder"
     for run,trials in make_runs(top):
         for what,error in attacked(run, trials):
@@ -171,25 +173,47 @@ def hostile(top, small):
 
 # ---- Runs that are cut off
 
-def wait_and_run(*argv):
-    "Say that all is imported, wait for a line, and run the command"
-    print('ready', flush=True)
-    sys.stdin.readline()
-    raise SystemExit(command(argv))
+def start_runs():
+    "For each line of input, a process that runs the command; its number, and when it has ended its status, are printed"
+    for line in sys.stdin:
+        point,words = json.loads(line)
+        if not (pid := os.fork()): # Nothing has run in here yet, so there are no threads that a copy would lack
+            status = 1
+            try:
+                if point: die_at(point)
+                with silence(): status = command(words)
+            finally: os._exit(status)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
-def die_at(point, *argv):
-    "Run the command, and be killed at the n-th call of a function of the operating system, before or after it"
-    module,name,n,when = point.split(':')
-    module,calls = dict(os=os, shutil=shutil)[module],[]
-    real = getattr(module, name)
+def die_at(point):
+    "Be killed at the n-th call of a function of `os`, before or after it"
+    name,n,when = point.split(':')
+    real,calls = getattr(os, name),[]
     def dying(*args, **kwargs):
         calls.append(1)
         if len(calls)==int(n) and when=='before': os.kill(os.getpid(), signal.SIGKILL)
-        done = real(*args, **kwargs)
+        real(*args, **kwargs)
         if len(calls)==int(n) and when=='after': os.kill(os.getpid(), signal.SIGKILL)
-        return done
-    setattr(module, name, dying)
-    raise SystemExit(command(argv))
+    setattr(os, name, dying)
+
+class Starter:
+    "A Python that has imported all, and starts runs as copies of itself: the import takes longer than the run"
+    def __init__(self): self.process = child('start_runs()')
+    def __enter__(self): return self
+    def __exit__(self, *args): self.process.kill()
+    def start(self, words, point=None):
+        "Begin a run, which may die at a point"
+        self.process.stdin.write(json.dumps([point, words])+'\n')
+        self.process.stdin.flush()
+        self.pid = int(self.process.stdout.readline())
+    def end(self): return int(self.process.stdout.readline())
+    def cut(self, words, seconds, sign):
+        "A run that gets a signal after some seconds, if it is not over by then; its status"
+        self.start(words)
+        time.sleep(seconds)
+        with suppress(ProcessLookupError): os.kill(self.pid, sign)
+        return self.end()
 
 class Place:
     "Photos, a run folder with an older run in it, and what a new run that is not cut off would find"
@@ -219,50 +243,38 @@ class Place:
         if not (kept and whole and same and alone): print(kept, whole, same, alone, said.getvalue(), list(self.out.parent.iterdir()))
         return kept and whole and same and alone, resumed
 
-def cut(place, seconds, sign):
-    "Start a run, and stop it by a signal after some seconds; its exit status"
-    place.begin()
-    process = child('wait_and_run(*args)', *place.words)
-    process.stdout.readline()
-    process.stdin.write('go\n')
-    process.stdin.flush()
-    time.sleep(seconds)
-    process.send_signal(sign)
-    process.communicate(timeout=300)
-    return process.returncode
-
-def killed(top, small):
+def killed(top, args):
     "Runs that are stopped at random moments"
     place,chance = Place(top),random.Random(0)
-    place.begin()
-    process = child('wait_and_run(*args)', *place.words)
-    process.stdout.readline()
-    start = time.perf_counter()
-    process.communicate('go\n', timeout=300)
-    longest = time.perf_counter()-start
-    for what,sign,n in (('kill -9', signal.SIGKILL, 3 if small else 50), ('Ctrl-C', signal.SIGINT, 2 if small else 10)):
-        found = []
-        for _ in range(n):
-            status = cut(place, chance.uniform(0, longest), sign)
-            found.append((*place.check(), status==0))
-        right,resumed,over = (sum(o) for o in zip(*found))
-        yield row('killed', f'{what} at a random moment', n, f'{n-over} were cut off, the others were over; in {right} of {n} the run '
-                  f'folder was whole and the same command then ended as if nothing had happened, {resumed} times by going on with a '
-                  'training', n-right)
-    yield from at_points(place, 3 if small else 12)
+    with Starter() as starter:
+        place.begin()
+        start = time.perf_counter()
+        starter.start(place.words)
+        starter.end()
+        longest = time.perf_counter()-start
+        for what,sign,n in (('kill -9', signal.SIGKILL, args.runs), ('Ctrl-C', signal.SIGINT, -(-args.runs//5))):
+            found = []
+            for _ in range(n):
+                place.begin()
+                status = starter.cut(place.words, chance.uniform(0, longest), sign)
+                found.append((*place.check(), status==0))
+            right,resumed,over = (sum(o) for o in zip(*found))
+            yield row('killed', f'{what} at a random moment', n, f'{n-over} were cut off, the others were over before; {right} of {n} lost '
+                      f'nothing and then ended as if nothing had happened, {resumed} by going on with a training', n-right)
+        yield from at_points(place, starter, args.runs)
     yield from full_disk(place)
     yield from two_at_once(place)
 
 #: Moments at which little stands between a run and its loss
-POINTS = [f'os:{name}:{n}:{when}' for name,last in (('rename',2),('replace',6)) for n in range(1, last+1) for when in ('before','after')]
+POINTS = [f'{name}:{n}:{when}' for name,last in (('rename',2),('replace',6)) for n in range(1, last+1) for when in ('before','after')]
 
-def at_points(place, n):
+def at_points(place, starter, n):
     "Runs that are killed at the calls that rename things"
     right,some = 0,POINTS[:n]
     for o in some:
         place.begin()
-        child('die_at(*args)', o, *place.words).communicate(timeout=300)
-        right += place.check()[0]
+        starter.start(place.words, o)
+        right += starter.end()==-signal.SIGKILL and place.check()[0]
     yield row('killed', 'kill -9 right before or after something is renamed', len(some), f'{right} whole, and then continued', len(some)-right)
 
 def full(*argv):
@@ -287,21 +299,17 @@ def full_disk(place):
 def two_at_once(place):
     "Two runs into one folder"
     place.begin()
-    both = [child('wait_and_run(*args)', *place.words, '--seed', seed) for seed in (42,43)]
-    for o in both: o.stdout.readline()
-    for o in both:
-        o.stdin.write('go\n')
-        o.stdin.flush()
-    ends = [o.communicate(timeout=300) and o.returncode for o in both]
+    with Starter() as a, Starter() as b:
+        for seed,o in ((42,a),(43,b)): o.start([*place.words, '--seed', str(seed)])
+        ends = [o.end() for o in (a,b)]
     right = ends==[0,0] and Run.load(place.out).arguments['seed'] in (42,43)
     yield row('killed', 'two runs into one folder at a time', 2, 'both ended well, one of them stands' if right else f'{ends}', int(not right))
 
 # ---- Many images
 
-def many(top, small):
+def many(top, args):
     "10,000 images, 3 % of them broken, from the folder to the report"
-    n = 400 if small else 10_000
-    chance,kinds,folder = np.random.default_rng(0),[*bad.broken()],top/'photos'
+    n,chance,kinds,folder = args.images,np.random.default_rng(0),[*bad.broken()],top/'photos'
     kinds = [o for o in kinds if callable(o.make) or len(o.make)<100_000]
     folder.mkdir()
     for i in range(n):
@@ -329,9 +337,9 @@ def labels_of(folder, features):
     more = dict(size=64, epochs=4, bs=8) if features=='bottleneck' else {}
     print(json.dumps(ImageClusterer(n_clusters=6, features=features, verbose=0, **more).fit(folder).labels_.tolist()))
 
-def threads(top, small):
+def threads(top, args):
     "The same seed, with one thread, again with one, and with two"
-    n = 60 if small else 240
+    n = 60 if args.small else 240
     sample_photos(top/'photos', n=n, max_side=128)
     for features in ('gradients','bottleneck'):
         one,again,two = (result(child('labels_of(*args)', top/'photos', features, OMP_NUM_THREADS=str(o))) for o in (1,1,2))
@@ -345,12 +353,15 @@ def main():
     "The command"
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('--only', choices=PARTS, help='one part; the rows of the others stay')
+    p.add_argument('--runs', type=int, default=50, help='runs that are killed (%(default)s)')
+    p.add_argument('--images', type=int, default=10_000, help='images that are clustered in one go (%(default)s)')
     p.add_argument('--small', action='store_true', help='less of everything; writes nothing')
     args = p.parse_args()
+    if args.small: args.runs,args.images = 3,400
     new = []
     for name in [args.only] if args.only else PARTS:
         with tempfile.TemporaryDirectory() as top:
-            for o in PARTS[name](Path(top), args.small):
+            for o in PARTS[name](Path(top), args):
                 print(*o.values(), sep='\t', flush=True)
                 new.append(o)
     parts = {o['part'] for o in new}

@@ -92,8 +92,11 @@ def train_part(
     job,d = Path(job),read_json(Path(job)/'job.json', 'TrainingJob')
     if torch.cuda.is_available(): torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
     store = PixelStore(np.load(job/'pixels.npy', mmap_mode='r'), ImageTable.load(job/'images.json'), d['method'])
-    cbs = [_shared_training(default_device(), d['n_processes'])]
+    training = _shared_training(default_device(), d['n_processes'])
+    cbs = [training]
     if not rank_distrib(): cbs.append(PrintEpochs(get_recipe(d['recipe'], **d['changes'])['epochs']))
     settings = dict(valid_pct=d['valid_pct'], seed=d['seed'], precision=d['precision'], **d['changes'])
     learn = train_autoencoder(store, d['recipe'], cbs=cbs, **settings)
     if not rank_distrib(): save_autoencoder(learn, job/'trained.safetensors')
+    training.accelerator.wait_for_everyone()
+    training.accelerator.end_training() # A process that just ends may take the others with it
