@@ -173,7 +173,7 @@ def _pass(encoders:Sequence[FisherEncoder], work:Callable, pixels:np.ndarray, ro
         described = first.describe(np.asarray(pixels[rows[i:i+first.bs]]))
         return [work(o, described) for o in encoders]
     with threadpool_limits(1 if jobs>1 else None):
-        found = Parallel(jobs, prefer='threads', return_as='generator')(delayed(one)(i) for i in starts)
+        found = Parallel(jobs, require='sharedmem', return_as='generator')(delayed(one)(i) for i in starts)
         found = list(first.progress(found, total=len(starts)) if first.progress else found)
     return [np.concatenate(o) for o in zip(*found)]
 
@@ -185,7 +185,7 @@ def _learn(encoders:Sequence[FisherEncoder], pixels:np.ndarray)->list[np.ndarray
     if not isinstance(first.bs, (int,np.integer)) or first.bs<1:
         raise argument_error('bs', first.bs, 'a whole number, 1 or more')
     with threadpool_limits(1 if first.n_threads>1 else None):
-        Parallel(first.n_threads, prefer='threads')(delayed(o._learn_vectors)(pixels) for o in encoders)
+        Parallel(first.n_threads, require='sharedmem')(delayed(o._learn_vectors)(pixels) for o in encoders)
     work = lambda o,described: o.vectors_.transform(described)
     if n<=first.n_fit: found = _pass(encoders, work, pixels, np.arange(n))
     else:
