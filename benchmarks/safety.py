@@ -179,6 +179,7 @@ def start_runs():
         point,words = json.loads(line)
         if not (pid := os.fork()): # Nothing has run in here yet, so there are no threads that a copy would lack
             status = 1
+            signal.signal(signal.SIGINT, signal.default_int_handler) # A shell may have had it ignored
             try:
                 if point: die_at(point)
                 with silence(): status = command(words)
@@ -248,8 +249,8 @@ def killed(top, args):
     place,chance = Place(top),random.Random(0)
     with Starter() as starter:
         place.begin()
-        start = time.perf_counter()
         starter.start(place.words)
+        start = time.perf_counter() # Now, as it took its time to import
         starter.end()
         longest = time.perf_counter()-start
         for what,sign,n in (('kill -9', signal.SIGKILL, args.runs), ('Ctrl-C', signal.SIGINT, -(-args.runs//5))):

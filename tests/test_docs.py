@@ -210,7 +210,7 @@ def test_a_cell_that_cannot_be_shown_is_refused(cell, message, tmp_path):
     ('<p id="x"></p><p id="x"></p>', 'comes twice'),
     ('<p>::: {.callout-tip}</p>', 'a fenced div'),
     ('<p>{{&lt; video &gt;}}</p>', 'a shortcode'),
-    ('<p>[<a href="https://example.org">x</a>](y)</p>', 'a link in a link')])
+    ('<p>[<a href="https://example.org">x</a>](https://example.org)</p>', 'a link in a link')])
 def test_a_page_with_a_fault_is_found(body, message, tmp_path):
     (tmp_path/'a.html').write_text(f'<html><main>{body}</main></html>', encoding='utf-8')
     problems = check.site_problems(tmp_path)

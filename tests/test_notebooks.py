@@ -183,6 +183,12 @@ def rule_19_plots(page):
         if not gives(f): yield c.i,f'`{f.name}` must return the axes that it drew on'
         if any(isinstance(n, ast.Call) and called(n)=='show' for n in own(f)): yield c.i,f'no show() in `{f.name}`'
 
+def rule_20_figures(page):
+    for c in page.code:
+        shown = [f'{k} {v}' for o in c.outputs for k,v in o.get('data', {}).items()]
+        if 'fig' in c.marks and 'eval' not in c.marks and not any(re.match('image/', o) or '<img' in o for o in shown):
+            yield c.i,'a caption without a figure: run the notebook by `python nbs/_pandoc/run.py`'
+
 def rule_21_bytes(page):
     most_page,most_image = (300,60) if page.module else (900,200)
     if page.size>most_page*1000: yield 0,f'{page.size//1000} kB, at most {most_page}: fewer or smaller figures'
@@ -309,6 +315,7 @@ BAD = dict(
     rule_15_shown_and_asserted=[('plot_half(4)', 'Half(4)'), ('assert ax is None', 'ax'), ('.value(', '.n(')],
     rule_18_errors=[('ArgumentError', 'KeyError'), (", '0 or more')", ')'), ('raise argument_error', 'raise OSError')],
     rule_19_plots=[('ax:plt', 'axes:plt'), ('return ax', 'return'), ('return ax', 'plt.show()\n    return ax')],
+    rule_20_figures=[('ax = plot_half(4)', '#| fig-cap: "Two"\nax = plot_half(4)')],
     rule_25_no_silence=[('!ls', 'try: 1\nexcept: pass'), ('return ax', 'assert n\n    return ax')],
     rule_27_named_imports=[('import argument_error', 'import *'), ('unsupervised_cluster.core', '.core')],
     rule_29_builtins=[('n:int, #', 'id:int, #')],

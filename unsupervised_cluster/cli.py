@@ -12,7 +12,7 @@ from pathlib import Path
 from . import __version__
 from .core import ClusterError,argument_error,keep_freed_memory,print_progress
 from .clustering import Clustering
-from .runs import check_run_folder
+from .runs import check_run_folder,kept_training
 
 # %% ../nbs/62_cli.ipynb #b64e0a62
 #: Values of `--features`: the names of `ENCODERS`, which are not imported before there is work
@@ -110,9 +110,7 @@ def run(
         method=args.resize, subset=args.subset, recipe=args.recipe,
         epochs=args.epochs, patience=args.patience, lr=args.lr, bs=args.bs,
         max_k=args.max_k, seed=args.seed, n_processes=args.processes, verbose=int(not args.quiet))
-    checkpoint = out.absolute().with_name(f'.{out.absolute().name}-training.safetensors')
-    clusterer.fit(images, checkpoint=checkpoint).save(out)
-    checkpoint.unlink(missing_ok=True)
+    with kept_training(out) as checkpoint: clusterer.fit(images, checkpoint=checkpoint).save(out)
     print(result_text(clusterer.clustering_, out))
     return clusterer.clustering_
 

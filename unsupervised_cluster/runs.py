@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RUN_FILES', 'DATA_FILES', 'PACKAGES', 'locked', 'recover_run', 'check_run_folder', 'run_folder', 'run_hashes',
-           'check_hashes', 'versions']
+           'check_hashes', 'kept_training', 'versions']
 
 # %% ../nbs/53_runs.ipynb #851de3ee
 import os,platform,re,secrets,shutil
@@ -133,6 +133,23 @@ def check_hashes(
     if other := sorted(o for o in {*now,*hashes} if now.get(o)!=hashes.get(o)):
         raise SavedFileError(f'{folder}: {other[0]} is not the one of this run: it is damaged, '
                              'or another run took its place')
+
+# %% ../nbs/53_runs.ipynb #fc9ae537
+@contextmanager
+def kept_training(
+    folder:str|Path, # Where the run is to be written
+)->Iterator[Path|None]: # A file to keep a training in; None if another run has it, or where there are no locks
+    "Lend a place beside `folder` which vanishes when the block ends well, or if nothing is in it"
+    folder = Path(folder).absolute()
+    kept = folder.with_name(f'.{folder.name}-training')
+    kept.mkdir(parents=True, exist_ok=True)
+    with locked(kept, wait=False) as mine:
+        try:
+            yield kept/'training.safetensors' if mine else None
+            if mine: shutil.rmtree(kept, ignore_errors=True)
+        finally:
+            if mine:
+                with suppress(OSError): kept.rmdir() # Only if it is empty
 
 # %% ../nbs/53_runs.ipynb #4413af71
 #: Packages whose version can change a result
