@@ -10,12 +10,13 @@ __all__ = ['MORE_VECTORS', 'vector_counts', 'GraphSpectra', 'graph_labels', 'vot
 from collections.abc import Mapping,Sequence
 import numpy as np
 from fastcore.basics import patch
+from joblib import Parallel,delayed
 from scipy.optimize import linear_sum_assignment
 from sklearn.base import BaseEstimator,ClusterMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits # comes with scikit-learn
-from .cluster import check_k,fit_kmeans
+from .cluster import check_k,fit_kmeans,one_thread
 from .core import SavedFileError,argument_error
 from .embed import different_rows,graph_vectors,link_parts,neighbor_graph,usual_distance
 from .whitening import unit_rows
@@ -170,10 +171,9 @@ class ConsensusClusterer(ClusterMixin, BaseEstimator):
         if self.n_clusters>len(first): raise argument_error('n_clusters', self.n_clusters, f'at most {len(first)}',
                                                             'the images have no more different features than that')
         seeds = view_seeds(self.seed, len(views))
-        with threadpool_limits(1): # Many small products: two threads take three times as long as one
-            runs = [graph_labels(o[first], self.n_clusters, self.n_neighbors, self.n_seeds, s)
-                    for o,s in zip(some, seeds)]
-            agreement = self._agree(np.concatenate(runs), seeds[-1])
+        how = self.n_clusters,self.n_neighbors,self.n_seeds
+        runs = Parallel()(delayed(one_thread)(graph_labels, o[first], *how, s) for o,s in zip(some, seeds))
+        agreement = one_thread(self._agree, np.concatenate(runs), seeds[-1]) # Many small products: two are slower
         self.rows_ = self._joint(some)[first]
         self._label_all(views, seen, copy, agreement)
         return self
