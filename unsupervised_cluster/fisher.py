@@ -7,7 +7,8 @@ __all__ = ['posteriors', 'fit_mixture', 'fisher_vector', 'FisherVectors', 'Fishe
 
 # %% ../nbs/32_fisher.ipynb #c8e1ad41
 import warnings
-from collections.abc import Callable,Iterable,Sequence
+from collections.abc import Callable,Iterable,Iterator,Sequence
+from contextlib import contextmanager
 from typing import Any
 import numpy as np
 from fastcore.basics import patch
@@ -165,6 +166,11 @@ def _encode(self:FisherEncoder, rows:np.ndarray)->np.ndarray:
     "From the descriptors of a batch to one row per image"
     return self.whitening_.transform(self.vectors_.transform(rows))
 
+@contextmanager
+def _threads(n:int)->Iterator[None]:
+    "Room for `n` threads, each of which keeps to itself; scikit-learn sets filters of warnings, which threads mix up"
+    with threadpool_limits(1 if n>1 else None), warnings.catch_warnings(): yield
+
 def _pass(encoders:Sequence[FisherEncoder], work:Callable, pixels:np.ndarray, rows:np.ndarray)->list[np.ndarray]:
     "What `work(encoder, descriptors)` gives for the images in `rows`, by encoder; an image is described once for all"
     first = encoders[0]
@@ -172,7 +178,7 @@ def _pass(encoders:Sequence[FisherEncoder], work:Callable, pixels:np.ndarray, ro
     def one(i):
         described = first.describe(np.asarray(pixels[rows[i:i+first.bs]]))
         return [work(o, described) for o in encoders]
-    with threadpool_limits(1 if jobs>1 else None):
+    with _threads(jobs):
         found = Parallel(jobs, require='sharedmem', return_as='generator')(delayed(one)(i) for i in starts)
         found = list(first.progress(found, total=len(starts)) if first.progress else found)
     return [np.concatenate(o) for o in zip(*found)]
@@ -184,7 +190,7 @@ def _learn(encoders:Sequence[FisherEncoder], pixels:np.ndarray)->list[np.ndarray
     first,n = encoders[0],len(pixels)
     if not isinstance(first.bs, (int,np.integer)) or first.bs<1:
         raise argument_error('bs', first.bs, 'a whole number, 1 or more')
-    with threadpool_limits(1 if first.n_threads>1 else None):
+    with _threads(first.n_threads):
         Parallel(first.n_threads, require='sharedmem')(delayed(o._learn_vectors)(pixels) for o in encoders)
     work = lambda o,described: o.vectors_.transform(described)
     if n<=first.n_fit: found = _pass(encoders, work, pixels, np.arange(n))

@@ -6,6 +6,7 @@
 __all__ = ['assign_blocks', 'sampled_kmeans']
 
 # %% ../nbs/44_sampled.ipynb #ede2abc8
+import warnings
 import numpy as np
 from joblib import Parallel,delayed
 from sklearn.metrics import pairwise_distances_argmin_min
@@ -23,7 +24,8 @@ def assign_blocks(
     if X.ndim!=2 or X.shape[1]!=centers.shape[1]:
         raise argument_error('X', X.shape, f'shape (n, {centers.shape[1]})', 'as many numbers as a centre has')
     near = delayed(lambda i: pairwise_distances_argmin_min(X[i:i+block], centers.astype(X.dtype)))
-    found = Parallel(n_jobs, prefer='threads')(near(i) for i in range(0, len(X), block))
+    with warnings.catch_warnings(): # scikit-learn sets filters of warnings, which threads mix up
+        found = Parallel(n_jobs, prefer='threads')(near(i) for i in range(0, len(X), block))
     return np.concatenate([o[0] for o in found]),float(sum((o[1].astype(float)**2).sum() for o in found))
 
 # %% ../nbs/44_sampled.ipynb #9bdcc4c0
