@@ -1,6 +1,6 @@
 """How much of the library do its own pages run?
 
-    python benchmarks/covered.py            # some minutes; writes covered.csv and covered.txt beside itself
+    python benchmarks/covered.py            # some minutes; needs the package coverage; writes covered.csv and covered.txt
     python benchmarks/covered.py core runs  # these modules' pages only; writes nothing
 
 The cells of each page run against the module that the page makes, not against a copy of its exported cells, so that coverage can

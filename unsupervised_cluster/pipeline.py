@@ -150,7 +150,7 @@ def _cluster(self:ImageClusterer, rows:np.ndarray)->ImageClusterer:
     k = self.choice_.k
     if self.n_clusters is None and k==1:
         warnings.warn(f'{self.choice_.reason}. All images are in one cluster; '
-                      'to divide them anyway, give `n_clusters`', stacklevel=3)
+                      'to divide them anyway, give `n_clusters`, or --k', stacklevel=3)
     self._say(f'k = {k}: {self.choice_.reason}')
     found,self.grouped_ = group_features(seen, k, self.kind_, self.n_init, self.max_iter, self.seed)
     return self._set(found if seen is X else assign_groups(X, found, self.grouped_))
