@@ -65,7 +65,6 @@ from .report import *
 from .explore import Explorer,explore
 from .runs import run_folder,versions
 from .updates import Update,strange_images,update_run
-from .updates import Update,strange_images,update_run
 from .saved_runs import *
 from .pipeline import *
 
