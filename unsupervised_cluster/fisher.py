@@ -186,7 +186,6 @@ def _pass(encoders:Sequence[FisherEncoder], work:Callable, pixels:np.ndarray, ro
 # %% ../nbs/32_fisher.ipynb #ab3b3e84
 def _learn(encoders:Sequence[FisherEncoder], pixels:np.ndarray)->list[np.ndarray]:
     "Fit encoders that differ in their seeds only; the Fisher vectors of the images that each has its components from"
-    check_pixels(pixels)
     first,n = encoders[0],len(pixels)
     if not isinstance(first.bs, (int,np.integer)) or first.bs<1:
         raise argument_error('bs', first.bs, 'a whole number, 1 or more')
@@ -206,7 +205,8 @@ def encode_together(
     fit:bool=False, # Fit them first?
 )->list[np.ndarray]: # For each of the `encoders` one row per image, float32, shape (n, p)
     "What each encoder gives alone, but each image is described once"
-    found = _learn(encoders, check_pixels(pixels)) if fit else []
+    check_pixels(pixels)
+    found = _learn(encoders, pixels) if fit else []
     if fit and len(found[0])==len(pixels): return [o.whitening_.transform(F) for o,F in zip(encoders, found)]
     return _pass(encoders, FisherEncoder._encode, pixels, np.arange(len(pixels)))
 
@@ -217,7 +217,7 @@ def fit(self:FisherEncoder,
     y:Any=None, # Not looked at
 )->FisherEncoder: # Itself
     "Learn what the descriptors of these images are like, and the main components of their Fisher vectors"
-    _learn([self], pixels)
+    _learn([self], check_pixels(pixels))
     return self
 
 @patch

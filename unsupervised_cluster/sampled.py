@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from joblib import Parallel,delayed
 from sklearn.metrics import pairwise_distances_argmin_min
-from .cluster import fit_kmeans
+from .cluster import cluster_means,fit_kmeans
 from .core import argument_error
 
 # %% ../nbs/44_sampled.ipynb #628d028a
@@ -43,7 +43,7 @@ def sampled_kmeans(
     seen = np.random.default_rng(seed).choice(len(X), min(n_sample, len(X)), replace=False)
     sample = X[np.sort(seen)]
     part,_ = fit_kmeans(sample, n_clusters, n_init, seed=seed)
-    centers = np.stack([sample[part==c].mean(0) for c in range(n_clusters)])
+    centers = cluster_means(sample, part)
     labels,inertia = assign_blocks(X, centers, n_jobs=n_jobs)
     order = np.argsort(-np.bincount(labels, minlength=n_clusters), kind='stable')
     return np.argsort(order)[labels],centers[order],inertia
