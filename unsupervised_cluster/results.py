@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any,NamedTuple
 import numpy as np
 from fastcore.basics import patch
+from .arrays import all_finite
 from .core import (ArgumentError,SavedFileError,argument_error,atomic_path,read_json,saved_file,
                                        write_json)
 
@@ -116,7 +117,7 @@ class Features:
     def __post_init__(self):
         if self.X.ndim!=2 or len(self.X)!=len(self.images):
             raise argument_error('X', self.X.shape, f'shape ({len(self.images)}, d)', 'one row per image')
-        if not all(np.isfinite(self.X[i:i+999]).all() for i in range(0, len(self.X), 999)): # It may lie in a file
+        if not all_finite(self.X):
             raise argument_error('X', 'not finite', 'finite numbers', 'did the training diverge? Try a lower rate')
 
     def __len__(self)->int: return len(self.X)
