@@ -71,7 +71,7 @@ def train_on_processes(
         return train_autoencoder(store, recipe, valid_pct, seed, cbs, precision=precision, **changes)
     dls = autoencoder_dls(store, valid_pct=valid_pct, seed=seed, bs=how['bs'])
     learn = autoencoder_learner(dls, precision=precision)
-    if how.get('resume') and Path(how['checkpoint']).exists(): load_checkpoint(learn, how['checkpoint']) # Does it fit?
+    if how.get('resume') is True and Path(how['checkpoint']).exists(): load_checkpoint(learn, how['checkpoint']) # Fits?
     with tempfile.TemporaryDirectory(prefix='unsupervised_cluster-') as job:
         np.save(Path(job)/'pixels.npy', store.pixels)
         store.images.save(Path(job)/'images.json')

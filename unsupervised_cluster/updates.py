@@ -39,10 +39,11 @@ def strange_images(
 )->np.ndarray: # Whether each new image is unlike all that were seen; bool, shape (m,)
     "Which images have no near neighbour among those that were seen"
     if not 0<part<1: raise argument_error('part', part, 'a number between 0 and 1')
+    if not len(new): return np.zeros(0, bool)
     rows = np.sort(np.random.default_rng(seed).permutation(len(seen))[:max_rows])
     near = NearestNeighbors(n_neighbors=1).fit(seen[rows])
     limit = np.quantile(near.kneighbors()[0], 1-part)
-    return near.kneighbors(new)[0][:,0]>limit if len(new) else np.zeros(0, bool)
+    return near.kneighbors(new)[0][:,0]>limit
 
 # %% ../nbs/59_updates.ipynb #54b74e4c
 @dataclass(frozen=True, repr=False)
