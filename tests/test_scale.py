@@ -36,6 +36,22 @@ def test_two_processes_end_where_one_does(place):
     np.testing.assert_allclose(a['training']['train_loss'], b['training']['train_loss'], rtol=1e-2)
     assert abs(X-Y).max()<.05*abs(X).max()
 
+def test_two_processes_go_on_with_their_own_training_only(place):
+    out = python('''
+from unsupervised_cluster.all import *
+if __name__=='__main__':
+    store = decode_images('photos', 16)
+    fit = lambda **kwargs: train_on_processes(store, 2, epochs=2, verbose=True, **kwargs)
+    kept = dict(checkpoint='kept.safetensors', resume='same')
+    first,again = fit(**kept),fit(**kept) # The second has nothing left to do
+    error = lambda learn: learn.history.valid_loss
+    assert error(again)==error(first)
+    other = fit(seed=7, **kept)
+    assert error(other)==error(fit(seed=7))!=error(first)
+    try: fit(seed=8, **kept | dict(resume=True))
+    except SavedFileError as e: print(e)''', cwd=place)
+    assert out.count('epoch   2/2')==3 and 'belongs to another training' in out
+
 def test_what_a_process_says_is_told(place):
     out = python(COMMAND, 'photos', '--processes', '3', *SMALL, cwd=place, status=1)
     assert 'a multiple of 3' in out and 'Traceback' not in out
