@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator
 from .arrays import empty_array
 from .core import NoImagesError,argument_error
 from .encoders import encode_images
-from .images import check_images,file_stamps,image_files
+from .images import check_images,file_stamps,image_files,unread_folder
 from .pixels import decode_images
-from .results import Features,ImageTable
+from .results import BrokenFile,Features,ImageTable
 
 # %% ../nbs/39_shards.ipynb #f80ef1ab
 def _encoder_hash(encoder:BaseEstimator)->str:
@@ -34,12 +34,12 @@ def _encode_shard(path:Path, files:list[Path], root:Path|None, encoder:BaseEstim
     else: found = Features(np.empty((0,0), np.float32), table)
     found.save(path)
 
-def _join(parts:list[Features], root:Path|None)->Features:
-    "The features of shards as one, in their order"
+def _join(parts:list[Features], root:Path|None, lost:Iterable[BrokenFile])->Features:
+    "The features of shards as one, in their order; `lost` are the subfolders that cannot be read"
     tables,full = [o.images for o in parts],[o for o in parts if len(o)]
     if not full: raise NoImagesError('none of the images can be read')
-    images = ImageTable(sum((o.paths for o in tables), ()), np.concatenate([o.sizes for o in tables]),
-                        sum((o.broken for o in tables), ()), root)
+    images = ImageTable(tuple(p for o in tables for p in o.paths), np.concatenate([o.sizes for o in tables]),
+                        (*(b for o in tables for b in o.broken), *lost), root)
     X = empty_array((len(images), full[0].X.shape[1]), np.float32, f'the features of {len(images):,} images')
     for o,end in zip(full, np.cumsum([len(o) for o in full])): X[end-len(o):end] = o.X
     return Features(X, images, full[0].kind, full[0].shape)
@@ -59,7 +59,8 @@ def encode_shards(
     if not isinstance(shard, (int,np.integer)) or shard<1:
         raise argument_error('shard', shard, 'a whole number, 1 or more')
     root = Path(images) if isinstance(images, (str,Path)) else getattr(images, 'root', None)
-    files = image_files(root) if isinstance(images, (str,Path)) else [Path(o) for o in images]
+    unread = []
+    files = image_files(root, unread.append) if isinstance(images, (str,Path)) else [Path(o) for o in images]
     folder,base,quiet = Path(folder),hash_of([_encoder_hash(encoder), size, method]),copy(encoder)
     quiet.progress = None
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,4 +71,4 @@ def encode_shards(
     done = Parallel(n_jobs, return_as='generator_unordered')(
         delayed(_encode_shard)(paths[i], parts[i], root, quiet, size, method) for i in todo)
     for _ in progress(done, total=len(todo)) if progress else done: pass
-    return _join([Features.load(o, mmap=True) for o in paths], root)
+    return _join([Features.load(o, mmap=True) for o in paths], root, map(unread_folder, unread))

@@ -16,7 +16,7 @@ from .clustering import Clustering
 from .core import NoImagesError,argument_error
 from .encoders import encode_images
 from .group import assign_groups
-from .images import check_images,file_stamps,given_paths,image_files
+from .images import check_images,file_stamps,given_paths,image_files,unread_folder
 from .pixels import decode_images
 from .results import BrokenFile,Features,ImageTable
 from .saved_runs import Run
@@ -100,7 +100,7 @@ def _files(run:Run, images:str|Path|Sequence[str|Path]|None)->tuple[Path|None,li
     root = run.clustering.images.root if images is None else images
     if root is None: raise argument_error('images', None, 'a folder or a list of files', 'the run was of a table')
     files = image_files(root, onerror=lost.append)
-    return Path(root),files,[BrokenFile(Path(e.filename), f'folder cannot be read: {e.strerror}') for e in lost]
+    return Path(root),files,list(map(unread_folder, lost))
 
 def update_run(
     run:Run, # Of the folder as it was
