@@ -7,7 +7,7 @@ from .links import is_elsewhere
 
 LEFTOVERS = {':::': 'a fenced div that is not closed, or not opened, or has no blank line around it',
              '{{<': 'a shortcode that is not handled', '#|': 'a cell option in the text',
-             '](http': 'a link in a link'}
+             '](http': 'a link in a link: nbdev links names in backticks by itself'}
 
 
 def broken_links(site:Path, pages:dict[Path,PageContent]) -> list[str]:

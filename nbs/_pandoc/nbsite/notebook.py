@@ -23,7 +23,6 @@ _meta_shortcode = re.compile(r'\{\{<\s*meta\s+([\w-]+)\s*>\}\}')
 _shortcode = re.compile(r'\{\{<.*?(?:>\}\}|$)', re.M)
 _fenced = re.compile(r'^(`{3,}).*?^\1[ \t]*$', re.S|re.M)
 _linked_name = re.compile(r'\[(`[^`\n]+`)\]\([^)\s]+\)')
-_link_in_link = re.compile(r'\[\[(`[^`\n]+`)\]\([^)\s]*\)\]\(([^)\s]*)\)')
 _scoped_style = re.compile(r'<style scoped.*?</style>\s*', re.S)
 
 
@@ -66,8 +65,8 @@ class MarkdownWriter:
         self.folder,self.stem,self.n_images = folder,stem,0
 
     def prose(self, text:str) -> str:
-        "A markdown cell, or markdown that was printed; nbdev links names also where the page has a link of its own"
-        return _link_in_link.sub(r'[\1](\2)', text)
+        "A markdown cell, or markdown that was printed"
+        return text
 
     def code(self, code:str, language:str, options:dict) -> str:
         "The source of a code cell, folded if it asks for it"
