@@ -25,6 +25,7 @@ from unsupervised_cluster.saved_runs import Run
 FIELDS = ['part','what','tried','outcome','wrong']
 HERE = Path(__file__).resolve().parent
 QUICK = '--features bottleneck --size 32 --epochs 4 --bs 4 --k 3 --quiet'.split()
+COMPARING = '--features contrastive --size 32 --k 3 --quiet'.split()
 
 def row(part, what, tried, outcome, wrong=0): return dict(part=part, what=what, tried=tried, outcome=outcome, wrong=wrong)
 
@@ -218,10 +219,10 @@ class Starter:
 
 class Place:
     "Photos, a run folder with an older run in it, and what a new run that is not cut off would find"
-    def __init__(self, top, n=24):
+    def __init__(self, top, n=24, words=QUICK):
         self.top,self.photos,self.out = top,top/'photos',top/'place/run'
         sample_photos(self.photos, n=n, max_side=64)
-        self.words = [str(self.photos), '--out', str(self.out), *QUICK]
+        self.words = [str(self.photos), '--out', str(self.out), *words]
         self.hashes = {o.name:file_hash(o) for o in self.photos.iterdir()}
         with silence():
             for k,name in ((2,'old'),(3,'new')): command([*self.words, '--k', str(k), '--out', str(top/name)])
@@ -244,24 +245,30 @@ class Place:
         if not (kept and whole and same and alone): print(kept, whole, same, alone, said.getvalue(), list(self.out.parent.iterdir()))
         return kept and whole and same and alone, resumed
 
+def at_random(what, sign, place, starter, n):
+    "Runs that get a signal at a random moment"
+    chance,found = random.Random(0),[]
+    place.begin()
+    starter.start(place.words)
+    start = time.perf_counter() # Now, as it took its time to import
+    starter.end()
+    longest = time.perf_counter()-start
+    for _ in range(n):
+        place.begin()
+        status = starter.cut(place.words, chance.uniform(0, longest), sign)
+        found.append((*place.check(), status==0))
+    right,resumed,over = (sum(o) for o in zip(*found))
+    return row('killed', f'{what} at a random moment', n, f'{n-over} were cut off, the others were over before; '
+               f'{right} of {n} lost nothing and then ended as if nothing had happened, {resumed} by going on with '
+               'a training', n-right)
+
 def killed(top, args):
     "Runs that are stopped at random moments"
-    place,chance = Place(top),random.Random(0)
+    few,(place,other) = -(-args.runs//5),(Place(top/o[1], words=o) for o in (QUICK,COMPARING))
     with Starter() as starter:
-        place.begin()
-        starter.start(place.words)
-        start = time.perf_counter() # Now, as it took its time to import
-        starter.end()
-        longest = time.perf_counter()-start
-        for what,sign,n in (('kill -9', signal.SIGKILL, args.runs), ('Ctrl-C', signal.SIGINT, -(-args.runs//5))):
-            found = []
-            for _ in range(n):
-                place.begin()
-                status = starter.cut(place.words, chance.uniform(0, longest), sign)
-                found.append((*place.check(), status==0))
-            right,resumed,over = (sum(o) for o in zip(*found))
-            yield row('killed', f'{what} at a random moment', n, f'{n-over} were cut off, the others were over before; {right} of {n} lost '
-                      f'nothing and then ended as if nothing had happened, {resumed} by going on with a training', n-right)
+        yield at_random('kill -9', signal.SIGKILL, place, starter, args.runs)
+        yield at_random('Ctrl-C', signal.SIGINT, place, starter, few)
+        yield at_random('kill -9, features contrastive,', signal.SIGKILL, other, starter, few)
         yield from at_points(place, starter, args.runs)
     yield from full_disk(place)
     yield from two_at_once(place)

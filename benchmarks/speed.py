@@ -103,8 +103,8 @@ class Stages:
         return int(text.split('RssAnon:')[1].split()[0])/1024
 
     def watch(self):
-        while self.now is not None:
-            self.peak[self.now] = max(self.peak.get(self.now, 0), self.own())
+        while (now := self.now) is not None:
+            self.peak[now] = max(self.peak.get(now, 0), self.own())
             time.sleep(.02)
 
     def __call__(self, name, work):

@@ -111,6 +111,12 @@ def test_a_killed_run_loses_nothing(cut_off, starter, point):
     starter.start(cut_off.words, point)
     assert starter.end()==-9 and cut_off.check()==(True,True)
 
+def test_a_killed_training_by_comparing_goes_on(place, starter):
+    cut_off = safety.Place(place/'comparing', n=12, words=safety.COMPARING)
+    cut_off.begin()
+    starter.start(cut_off.words, 'replace:9:after')
+    assert starter.end()==-9 and cut_off.check()==(True,True)
+
 def test_a_run_that_is_killed_in_its_middle_loses_nothing(cut_off, starter):
     cut_off.begin()
     assert starter.cut(cut_off.words, .5, 9)==-9 and cut_off.check()[0]

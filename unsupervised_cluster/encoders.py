@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['ENCODERS', 'FlatBottleneck', 'needs_autoencoder', 'make_encoder', 'Codebooks', 'default_encoder', 'usual_size',
-           'encode_images', 'save_encoder', 'load_encoder']
+           'fit_encoder', 'encode_images', 'save_encoder', 'load_encoder']
 
 # %% ../nbs/39_encoders.ipynb #9a58557d
 from pathlib import Path
@@ -172,6 +172,17 @@ def usual_size(
 def _name_of(encoder:BaseEstimator)->str|None:
     "The name that an encoder is saved under"
     return next((k for k,v in dict(ENCODERS, codebooks=Codebooks).items() if v is type(encoder)), None)
+
+def fit_encoder(
+    encoder:BaseEstimator, # Not fitted yet, from `default_encoder`
+    store:PixelStore, # The images
+    kind:str, # What the numbers are called: one of `ENCODERS`
+    checkpoint:str|Path|None=None, # File to keep a training in, for an encoder that trains a network of its own
+)->Features: # One row per image, in the order of `store.images`
+    "Fit an encoder to images; their features"
+    more = dict(checkpoint=checkpoint) if isinstance(encoder, ContrastiveEncoder) else {}
+    X = encoder.fit_transform(store.pixels, **more)
+    return Features(X, store.images, kind, tuple(getattr(encoder, 'shape_', ())))
 
 def encode_images(
     encoder:BaseEstimator, # Fitted

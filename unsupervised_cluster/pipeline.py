@@ -18,7 +18,7 @@ from .cluster import check_k
 from .clustering import Clustering
 from .core import NoImagesError,SavedFileError,argument_error,print_progress
 from .data import seeded_splitter
-from .encoders import default_encoder,encode_images,needs_autoencoder,usual_size
+from .encoders import default_encoder,encode_images,fit_encoder,needs_autoencoder,usual_size
 from .group import assign_groups,check_clusterer,choose_groups,group_features
 from .history import History
 from .images import answer_given,as_table,given_paths
@@ -136,8 +136,7 @@ def _encode(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
     if needs_autoencoder(self.features): self._train(store, checkpoint)
     encoder = default_encoder(self.features, self.model_, self.seed)
     encoder.progress,self.encoder_ = self._progress('encoding'),encoder
-    self.features_ = Features(encoder.fit_transform(store.pixels), store.images, self.features,
-                              tuple(getattr(encoder, 'shape_', ())))
+    self.features_ = fit_encoder(encoder, store, self.features, checkpoint)
     self._say(repr(self.features_))
 
 # %% ../nbs/60_pipeline.ipynb #3053934d
