@@ -14,6 +14,7 @@ import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin
 from sklearn.utils.validation import check_is_fitted
+from .arrays import take_rows
 from .cluster import check_k
 from .clustering import Clustering
 from .core import NoImagesError,SavedFileError,argument_error,print_progress
@@ -144,7 +145,7 @@ def _encode(self:ImageClusterer, store:PixelStore, checkpoint:str|Path|None):
 def _cluster(self:ImageClusterer, rows:np.ndarray)->ImageClusterer:
     "Choose k, cluster the images at `rows`, and give all others a cluster"
     X = self.features_
-    seen = X if len(rows)==len(X) else Features(X.X[rows], X.images.take(rows), X.kind, X.shape)
+    seen = X if len(rows)==len(X) else Features(take_rows(X.X, rows), X.images.take(rows), X.kind, X.shape)
     self.choice_,self.stable_ = choose_groups(seen, self.kind_, self.max_k, self.n_clusters, self.seed, self._progress)
     k = self.choice_.k
     if self.n_clusters is None and k==1:

@@ -43,9 +43,10 @@ def _blocks(n:int, size:int=512)->Iterator[slice]:
     "The rows 0 to n-1 in pieces"
     return (slice(i, min(i+size, n)) for i in range(0, n, size))
 
-def _distances_to(X:np.ndarray, x:np.ndarray)->np.ndarray:
-    "Distance of each row to `x`, float64, shape (n,)"
-    return np.concatenate([np.linalg.norm(X[o].astype(np.float64)-x, axis=1) for o in _blocks(len(X))])
+def _distances_to(X:np.ndarray, i:int, rows:np.ndarray|None=None)->np.ndarray:
+    "Distance of each row, or of those at `rows`, to row `i`, float64, shape (n,)"
+    x,rows = np.asarray(X[i], np.float64),np.arange(len(X)) if rows is None else rows
+    return np.concatenate([np.linalg.norm(X[rows[o]].astype(np.float64)-x, axis=1) for o in _blocks(len(rows))])
 
 def similar(
     features:Features, # One row per image
@@ -55,7 +56,7 @@ def similar(
     "The images that are nearest to `image`, itself left out"
     if not isinstance(n, (int,np.integer)) or n<1: raise argument_error('n', n, 'a whole number, 1 or more')
     i = _position(features.images, image)
-    d = _distances_to(features.X, np.asarray(features.X[i], np.float64))
+    d = _distances_to(features.X, i)
     d[i] = np.inf
     near = np.argsort(d, kind='stable')[:min(n, len(d)-1)]
     return near,d[near]
@@ -82,16 +83,23 @@ def _short_rows(X:np.ndarray, n_dims:int, seed:int, n_fit:int=3000)->np.ndarray:
         pca = PCA(n_dims, svd_solver='randomized', random_state=seed).fit(np.asarray(X[rows], np.float32))
     return np.concatenate([pca.transform(np.asarray(X[o], np.float32)) for o in _blocks(len(X))]).astype(np.float32)
 
+def _random_directions(X:np.ndarray, seed:int, n_dims:int=64)->np.ndarray:
+    "Rows in random directions, scaled so that squared distances are right on average, float32, shape (n, n_dims)"
+    R = np.random.default_rng(seed).normal(0, n_dims**-.5, (X.shape[1],n_dims)).astype(np.float32)
+    return np.concatenate([(X[o]-X[0])@R for o in _blocks(len(X))])
+
 def _groups_within(X:np.ndarray, radius:float, seed:int)->list[np.ndarray]:
     "An image and all later ones within `radius` of it that are in no group yet; the largest group first"
     Z,free,res = _short_rows(X, 8, seed),np.ones(len(X), bool),[] # Rows are no farther apart in fewer dimensions
     tree,reach = BallTree(Z),radius+1e-4*np.abs(Z).max(initial=0) # With what float32 may lose
+    W = _random_directions(X, seed) if min(X.shape)>512 else Z
     for o in _blocks(len(X), 64):
         rows = np.flatnonzero(free[o])+o.start
         for i,near in zip(rows, tree.query_radius(Z[rows], reach) if len(rows) else ()):
             near = np.sort(near[free[near] & (near>=i)])
+            near = near[((W[near]-W[i])**2).sum(1)<=2*reach**2]
             if not free[i] or len(near)<2: continue
-            d = _distances_to(X[near], np.asarray(X[i], np.float64))
+            d = _distances_to(X, i, near)
             keep = d<=radius
             if keep.sum()<2: continue
             res.append(near[keep][np.argsort(d[keep], kind='stable')])
