@@ -121,6 +121,8 @@ def _go_on(learn:Learner, kept:KeepTraining)->int:
         learn.model.load_state_dict({k[6:]:v for k,v in tensors.items() if k.startswith('model.')})
         load_optimizer_state(learn.opt, head['optimizer'], tensors)
         kept.losses,kept.chance = [float(o) for o in head['losses']],(tensors['order'],tensors['views'])
+        random.Random().setstate((3, tuple(kept.chance[0].tolist()), None)) # Are these states at all?
+        torch.Generator(learn.dls.device).set_state(kept.chance[1])
     except (KeyError, IndexError, TypeError, ValueError, RuntimeError, AssertionError) as e:
         raise SavedFileError(f'{kept.path} is damaged: {e!r}; delete it to begin anew') from e
     return len(kept.losses)
