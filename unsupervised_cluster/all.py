@@ -15,14 +15,15 @@ from .history import History
 from .images import BrokenImageError,IMAGE_FORMATS,IMAGE_SUFFIXES
 from .images import check_images,find_images,open_image
 from .samples import sample_photos,sample_truth
-from .pixels import *
+from .pixels import ENOUGH,RESIZE_METHODS,PixelStore,check_pixels,decode_images,resizer
 from .data import *
 from .models import *
 from .losses import *
 from .hooks import *
 from .regularize import *
 from .callbacks import *
-from .saving import *
+from .saving import MODELS,Checkpoint,is_same_training,load_autoencoder,load_checkpoint
+from .saving import save_autoencoder
 from .optimizers import *
 from .learner import *
 from .contrastive import ContrastiveNet,NTXent,photo_views,shape_views
