@@ -158,15 +158,20 @@ def child(*words):
     end = resource.getrusage(resource.RUSAGE_CHILDREN)
     return json.loads(found),end.ru_utime+end.ru_stime-start.ru_utime-start.ru_stime
 
-def in_turns(part, ways, unit, steps, rounds=3, work=None):
-    "Each way a few times, in turns; the ratio is to the first"
+def rates(work, ways, steps, rounds=3):
+    "Each way a few times, in turns: the medians"
     found = {o:[] for o in ways}
     for _ in range(rounds):
-        for o in ways: found[o].append(child(work or part, o, steps)[0])
-    values = {k:float(np.median(v)) for k,v in found.items()}
+        for o in ways: found[o].append(child(work, o, steps)[0])
+    return {k:float(np.median(v)) for k,v in found.items()}
+
+def in_turns(part, ways, unit, steps, work=None):
+    "Rows of each way; the ratio is to the first"
+    values = rates(work or part, ways, steps)
     for k,v in values.items(): yield dict(part=part, way=k, value=f'{v:.0f}', unit=unit, ratio=f'{v/values[ways[0]]:.1f}')
 
 def installed(module): return importlib.util.find_spec(module) is not None
+def keras_ways(): return ['Keras'] if installed('keras') and installed('tensorflow') else []
 
 def sweep_rows(small):
     "The elbow's sweep: scikit-learn on the rows, and on the rows turned into the dimensions that they span"
@@ -216,18 +221,17 @@ def longer_rows(small):
     "The fast recipe for 16 epochs, and how long 50 epochs of `classic` would take elsewhere, computed from steps"
     from unsupervised_cluster.all import decode_images, keep_freed_memory, sample_photos, train_autoencoder
     keep_freed_memory()
-    ways = [*(['Keras'] if installed('keras') and installed('tensorflow') else []), 'plain torch, memory kept', 'plain torch']
-    rates = {o:np.median([child('step', o, 2 if small else 6)[0] for _ in range(1 if small else 3)]) for o in ways}
+    steps = rates('step', [*keras_ways(),'plain torch, memory kept','plain torch'], *((2,1) if small else (6,3)))
     with tempfile.TemporaryDirectory() as tmp:
         store = decode_images(sample_photos(Path(tmp)/'photos', n=40 if small else 998))
     got,epochs,n = {},2 if small else 16,round(.7*len(store))
     seconds = clock(lambda: got.update(learn=train_autoencoder(store, 'fast', epochs=epochs)))
-    for o in ways:
-        yield dict(part='longer', way=f'classic, 50 epochs: {o}, computed', value=f'{50*n/rates[o]:.0f}', unit='s',
-                   ratio=f'{50*n/rates[o]/seconds:.1f}')
-    learn = got['learn']
-    yield dict(part='longer', way=f'fast, {epochs} epochs, {learn.precision.used}', value=f'{seconds:.0f}', unit='s', ratio='1.0')
-    yield dict(part='longer', way=f'fast, {epochs} epochs: validation error', value=f'{learn.history.valid_loss[-1]:.5f}', unit='MSE', ratio='')
+    for k,v in steps.items():
+        yield dict(part='longer', way=f'classic, 50 epochs: {k}, computed', value=f'{50*n/v:.0f}', unit='s',
+                   ratio=f'{50*n/v/seconds:.1f}')
+    way,learn = f'fast, {epochs} epochs',got['learn']
+    yield dict(part='longer', way=f'{way}, {learn.precision.used}', value=f'{seconds:.0f}', unit='s', ratio='1.0')
+    yield dict(part='longer', way=f'{way}: validation error', value=f'{learn.history.valid_loss[-1]:.5f}', unit='MSE', ratio='')
 
 def job_rows(small):
     "Whole jobs; the processor's seconds of all their threads"
@@ -320,8 +324,7 @@ def memory_rows(small):
 def parts(small):
     "Name and rows of each part"
     steps = 2 if small else 6
-    keras = ['Keras'] if installed('keras') and installed('tensorflow') else []
-    yield 'step', lambda: in_turns('step', ['plain torch',*keras,'plain torch, memory kept','full','bf16'], 'images/s', steps)
+    yield 'step', lambda: in_turns('step', ['plain torch',*keras_ways(),'plain torch, memory kept','full','bf16'], 'images/s', steps)
     yield 'compile', lambda: compile_rows(small)
     yield 'encode', lambda: in_turns('encode', ['plain torch','full','bf16'], 'images/s', steps)
     yield 'load', lambda: in_turns('load', ['decoding each epoch','from the store'], 'images/s', 1)

@@ -107,8 +107,8 @@ class KeepTraining(Callback):
         (tensors,plain),views = optimizer_state(self.opt),self.learn.two_views.rng.get_state()
         tensors |= {f'model.{k}':v for k,v in self.model.state_dict().items()}
         tensors |= dict(order=torch.tensor(self.dls.train.rng.getstate()[1]), views=views)
-        tensors,head = {k:v.contiguous() for k,v in tensors.items()},dict(plan=self.plan, losses=self.losses)
-        write_arrays(self.path, 'ContrastiveTraining', dict(head, optimizer=plain), tensors, save=save_file)
+        head = dict(plan=self.plan, losses=self.losses, optimizer=plain)
+        write_arrays(self.path, 'ContrastiveTraining', head, tensors, save=save_file)
 
 # %% ../nbs/28_contrastive_training.ipynb #9d30f5a6
 def _go_on(learn:Learner, kept:KeepTraining)->int:

@@ -126,6 +126,7 @@ def write_arrays(
     "Write `data` and `arrays` to `path`, marked with their `kind`"
     head = json.dumps(dict(kind=f'unsupervised_cluster.{kind}', version=1, **data))
     if save is save_file: arrays = {k:np.asarray(v, order='C') for k,v in arrays.items()}
+    else: arrays = {k:v.contiguous() for k,v in arrays.items()}
     with atomic_path(path) as tmp: save(arrays, tmp, metadata=dict(json=head))
 
 def read_arrays(

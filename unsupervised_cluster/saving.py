@@ -61,7 +61,6 @@ def load_optimizer_state(
 #: Models that can be built again from a saved file
 MODELS = dict(ConvAutoencoder=ConvAutoencoder, ResidualAutoencoder=ResidualAutoencoder)
 
-
 # %% ../nbs/25_saving.ipynb #3e8b755e
 def _data_of(learn:Learner)->dict:
     "What a training must not change when it is resumed"
@@ -83,7 +82,7 @@ def save_autoencoder(
         if learn.opt is not None:
             opt,head['optimizer'] = optimizer_state(learn.opt)
             tensors |= opt | {f'best.{k}':v for k,v in getattr(learn, 'best_weights', {}).items()}
-    write_arrays(path, 'Autoencoder', head, {k:v.contiguous() for k,v in tensors.items()}, save=save_file)
+    write_arrays(path, 'Autoencoder', head, tensors, save=save_file)
 
 def _strengths(cbs:Iterable[Callback])->list[tuple[str,DynamicStrength]]:
     "The strength of each callback for dynamic regularization, by the name of its kind"

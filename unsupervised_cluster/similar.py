@@ -18,6 +18,7 @@ from matplotlib.patheffects import withStroke
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from sklearn.neighbors import BallTree,NearestNeighbors
+from sklearn.random_projection import GaussianRandomProjection
 from .arrays import all_finite
 from .cluster import threads_for
 from .clustering import Clustering
@@ -45,8 +46,9 @@ def _blocks(n:int, size:int=512)->Iterator[slice]:
 
 def _distances_to(X:np.ndarray, i:int, rows:np.ndarray|None=None)->np.ndarray:
     "Distance of each row, or of those at `rows`, to row `i`, float64, shape (n,)"
-    x,rows = np.asarray(X[i], np.float64),np.arange(len(X)) if rows is None else rows
-    return np.concatenate([np.linalg.norm(X[rows[o]].astype(np.float64)-x, axis=1) for o in _blocks(len(rows))])
+    x = np.asarray(X[i], np.float64)
+    blocks = _blocks(len(X)) if rows is None else (rows[o] for o in _blocks(len(rows)))
+    return np.concatenate([np.linalg.norm(X[o].astype(np.float64)-x, axis=1) for o in blocks])
 
 def similar(
     features:Features, # One row per image
@@ -85,20 +87,20 @@ def _short_rows(X:np.ndarray, n_dims:int, seed:int, n_fit:int=3000)->np.ndarray:
 
 def _random_directions(X:np.ndarray, seed:int, n_dims:int=64)->np.ndarray:
     "Rows in random directions, scaled so that squared distances are right on average, float32, shape (n, n_dims)"
-    R = np.random.default_rng(seed).normal(0, n_dims**-.5, (X.shape[1],n_dims)).astype(np.float32)
-    return np.concatenate([(X[o]-X[0])@R for o in _blocks(len(X))])
+    directions = GaussianRandomProjection(n_dims, random_state=seed).fit(X[:1])
+    return np.concatenate([directions.transform(X[o]-X[0]) for o in _blocks(len(X))])
 
 def _groups_within(X:np.ndarray, radius:float, seed:int)->list[np.ndarray]:
     "An image and all later ones within `radius` of it that are in no group yet; the largest group first"
     Z,free,res = _short_rows(X, 8, seed),np.ones(len(X), bool),[] # Rows are no farther apart in fewer dimensions
     tree,reach = BallTree(Z),radius+1e-4*np.abs(Z).max(initial=0) # With what float32 may lose
-    W = _random_directions(X, seed) if min(X.shape)>512 else Z
+    W = _random_directions(X, seed) if min(X.shape)>512 else None
     for o in _blocks(len(X), 64):
         rows = np.flatnonzero(free[o])+o.start
         for i,near in zip(rows, tree.query_radius(Z[rows], reach) if len(rows) else ()):
             near = np.sort(near[free[near] & (near>=i)])
-            near = near[((W[near]-W[i])**2).sum(1)<=2*reach**2]
             if not free[i] or len(near)<2: continue
+            if W is not None: near = near[((W[near]-W[i])**2).sum(1)<=2*reach**2]
             d = _distances_to(X, i, near)
             keep = d<=radius
             if keep.sum()<2: continue
