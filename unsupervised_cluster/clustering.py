@@ -152,6 +152,7 @@ def save(self:Clustering,
 @patch(cls_method=True)
 def load(cls:Clustering,
     path:str|Path, # A file written by `Clustering.save`
+    outside:bool=False, # Take over images that lie outside of the table's folder too?
 )->Clustering: # As it was saved
     "Load what `save` wrote; nothing is unpickled"
     head,arrays = read_arrays(path, 'Clustering')
@@ -160,5 +161,6 @@ def load(cls:Clustering,
         raise SavedFileError(f'{path} is not a saved Clustering: some of its numbers are not finite')
     try:
         names = head.get('names') # Files from before there were names have none
-        return cls(**arrays, images=ImageTable.from_dict(head['images']), names=None if names is None else tuple(names))
+        images = ImageTable.from_dict(head['images'], outside)
+        return cls(**arrays, images=images, names=None if names is None else tuple(names))
     except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is not a saved Clustering: {e}') from e

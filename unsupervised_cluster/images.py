@@ -205,9 +205,9 @@ def as_table(
 # %% ../nbs/10_images.ipynb #ec7ba5d4
 def given_paths(
     images:ImageTable|str|Path|Sequence[str|Path], # A table, a folder, or a list of image files
-)->list[Path]|None: # The paths, if they were given one by one
+)->list[Path]|None: # The paths, absolute, if they were given one by one
     "The list that answers are expected for"
-    return None if isinstance(images, (ImageTable,str,Path)) else [Path(o) for o in images]
+    return None if isinstance(images, (ImageTable,str,Path)) else [Path(o).absolute() for o in images]
 
 def answer_given(
     given:Sequence[Path]|None, # From `given_paths`
