@@ -10,6 +10,7 @@ import random,time
 from fastai.callback.core import Callback,CancelFitException
 from fastai.learner import Recorder
 from fastai.torch_core import get_model
+from .core import say
 from .history import History,add_epoch,stale_epochs
 from .models import best_precision,in_precision
 
@@ -70,15 +71,15 @@ class PrintEpochs(Callback):
 
     def before_fit(self):
         "Say where a training goes on"
-        if done := len(self.learn.history): print(f'going on after epoch {done}', flush=True)
+        if done := len(self.learn.history): say(f'going on after epoch {done}')
 
     def after_epoch(self):
         "Print the newest epoch of the history, and how long it can still take if that is over a minute"
         h = self.learn.history
         minutes = (self.epochs-len(h))*h.seconds[-1]/60
-        print(f'epoch {len(h):3}/{self.epochs}   training error {h.train_loss[-1]:.5f}   '
-              f'validation error {h.valid_loss[-1]:.5f}   {h.seconds[-1]:.1f} s'
-              + (f', at most {minutes:.0f} min left' if minutes>=1 else ''), flush=True)
+        say(f'epoch {len(h):3}/{self.epochs}   training error {h.train_loss[-1]:.5f}   '
+            f'validation error {h.valid_loss[-1]:.5f}   {h.seconds[-1]:.1f} s'
+            + (f', at most {minutes:.0f} min left' if minutes>=1 else ''))
 
 # %% ../nbs/24_callbacks.ipynb #0450d03a
 class KeepBest(Callback):

@@ -4,15 +4,15 @@
 
 # %% auto #0
 __all__ = ['MAX_JSON', 'ClusterError', 'NoImagesError', 'ArgumentError', 'SavedFileError', 'argument_error', 'atomic_path',
-           'file_hash', 'saved_file', 'write_json', 'read_json', 'write_arrays', 'read_arrays', 'print_progress',
+           'file_hash', 'saved_file', 'write_json', 'read_json', 'write_arrays', 'read_arrays', 'say', 'print_progress',
            'keep_freed_memory']
 
 # %% ../nbs/00_core.ipynb #b9714ecb
-import ctypes,hashlib,json,os,secrets,stat,time
+import ctypes,hashlib,json,os,secrets,stat,sys,time
 from collections.abc import Callable,Iterable,Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any,TextIO
 import numpy as np
 from safetensors import SafetensorError,safe_open
 from safetensors.numpy import save_file
@@ -142,6 +142,17 @@ def read_arrays(
     except (OSError, SafetensorError, ValueError, TypeError, AttributeError, RecursionError, MemoryError) as e:
         raise SavedFileError(f'cannot read {path}: {e}') from e
 
+# %% ../nbs/00_core.ipynb #2b228eb5
+def say(
+    text:str, # What is to be printed
+    file:TextIO|None=None, # Where; None for standard output
+):
+    "Print a line; output that cannot be printed (a closed pipe or terminal, a full disk) is no reason to stop"
+    out = sys.stdout if file is None else file
+    try: print(text, file=out, flush=True)
+    except UnicodeEncodeError: say(text.encode('ascii', 'backslashreplace').decode(), out)
+    except (OSError, ValueError): pass # A ValueError says that the file is closed
+
 # %% ../nbs/00_core.ipynb #a40e6aeb
 def print_progress(
     what:str, # What is being done: "decoding"
@@ -154,7 +165,7 @@ def print_progress(
         start = time.monotonic()
         for i,o in enumerate(iterable):
             if waited+time.monotonic()-start>=every:
-                print(f'  {what} {i:,} of {total:,}', flush=True)
+                say(f'  {what} {i:,} of {total:,}')
                 waited,start = 0.,time.monotonic()
             yield o
         waited += time.monotonic()-start

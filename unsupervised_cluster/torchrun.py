@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from .callbacks import PrintEpochs
-from .core import ClusterError,argument_error,write_json
+from .core import ClusterError,argument_error,say,write_json
 from .data import autoencoder_dls
 from .learner import AutoencoderLearner,autoencoder_learner,get_recipe,train_autoencoder
 from .pixels import PixelStore,decode_images
@@ -45,7 +45,7 @@ def _run_job(job:Path, n:int, verbose:bool):
                                                                   stderr=errors) as running:
         try:
             for line in running.stdout:
-                if verbose: print(line, end='', flush=True)
+                if verbose: say(line.rstrip('\n'))
         finally: running.terminate() # Nothing happens to what is over
     if running.returncode:
         raise ClusterError(f'the processes ended with status {running.returncode}:\n'
