@@ -20,6 +20,7 @@ from unsupervised_cluster.all import *
 from unsupervised_cluster.cli import main as command
 from unsupervised_cluster.core import file_hash
 from unsupervised_cluster.images import image_files, open_image
+from unsupervised_cluster.runs import RUN_FILES, WORK
 from unsupervised_cluster.saved_runs import Run
 
 FIELDS = ['part','what','tried','outcome','wrong']
@@ -238,11 +239,11 @@ class Place:
         "After a cut: the run folder is the older run or the new one; and a second run ends as one that was not cut"
         kept = {o.name:file_hash(o) for o in self.photos.iterdir()}==self.hashes
         whole = self.labels(self.out) in (self.old, self.new)
-        resumed = any('training' in o.name for o in self.out.parent.iterdir())
+        resumed = (self.out/WORK/'training.safetensors').exists()
         with silence() as said: status = command(self.words)
         same = status==0 and self.labels(self.out)==self.new
-        alone = [o.name for o in self.out.parent.iterdir()]==[self.out.name]
-        if not (kept and whole and same and alone): print(kept, whole, same, alone, said.getvalue(), list(self.out.parent.iterdir()))
+        alone = [o.name for o in self.out.parent.iterdir()]==[self.out.name] and {o.name for o in self.out.iterdir()}<=set(RUN_FILES)
+        if not (kept and whole and same and alone): print(kept, whole, same, alone, said.getvalue(), list(self.out.parent.rglob('*')))
         return kept and whole and same and alone, resumed
 
 def at_random(what, sign, place, starter, n):
@@ -274,7 +275,7 @@ def killed(top, args):
     yield from two_at_once(place)
 
 #: Moments at which little stands between a run and its loss
-POINTS = [f'{name}:{n}:{when}' for name,last in (('rename',2),('replace',6)) for n in range(1, last+1) for when in ('before','after')]
+POINTS = [f'replace:{n}:{when}' for n in range(5, 25) for when in ('before','after')]
 
 def at_points(place, starter, n):
     "Runs that are killed at the calls that rename things"

@@ -105,7 +105,7 @@ def cut_off(place):
 def starter():
     with safety.Starter() as o: yield o
 
-@pytest.mark.parametrize('point', ['rename:1:before','rename:1:after','rename:2:after','replace:2:after'])
+@pytest.mark.parametrize('point', ['replace:2:after','replace:13:before','replace:13:after','replace:17:after','replace:24:before'])
 def test_a_killed_run_loses_nothing(cut_off, starter, point):
     cut_off.begin()
     starter.start(cut_off.words, point)

@@ -10,6 +10,7 @@ import time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin
@@ -17,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from .arrays import take_rows
 from .cluster import check_k
 from .clustering import Clustering
-from .core import NoImagesError,SavedFileError,argument_error,print_progress
+from .core import NoImagesError,SavedFileError,argument_error,print_progress,say
 from .data import seeded_splitter
 from .encoders import default_encoder,encode_images,fit_encoder,needs_autoencoder,usual_size
 from .group import assign_groups,check_clusterer,choose_groups,group_features
@@ -67,7 +68,7 @@ or None), `size_` (pixels), and of an autoencoder `model_` and `history_` (`Hist
 
     def _say(self, text:str):
         "Print `text`, if there is any and it is wanted"
-        if self.verbose and text: print(text, flush=True)
+        if self.verbose and text: say(text)
 
     def _progress(self, what:str)->Callable|None:
         "A progress that prints lines, if wanted"
@@ -80,13 +81,21 @@ def _check(self:ImageClusterer):
     if self.clusterer!='auto': check_clusterer(self.clusterer)
     if self.subset not in ('all','valid'): raise argument_error('subset', self.subset, 'all or valid')
     self.recipe_ = get_recipe(self.recipe, epochs=self.epochs, patience=self.patience, lr=self.lr, bs=self.bs)
-    for name,o in (('max_k', self.max_k), ('epochs', self.recipe_['epochs'])):
-        if not isinstance(o, (int,np.integer)) or o<1: raise argument_error(name, o, 'a whole number, 1 or more')
-    whole = self.size is None or (isinstance(self.size, (int,np.integer)) and self.size>=4)
+    for name,o in dict(epochs=self.recipe_['epochs'], **{o:getattr(self, o) for o in _COUNTS}).items():
+        if not _is_whole(o, 1): raise argument_error(name, o, 'a whole number, 1 or more')
+    if not _is_whole(self.seed, 0, 2**32-1):
+        raise argument_error('seed', self.seed, 'a whole number from 0 to 4,294,967,295')
+    whole = self.size is None or _is_whole(self.size, 4)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
+
+_COUNTS = 'max_k','n_init','max_iter','n_processes'
+
+def _is_whole(o:Any, low:int, high:int=2**31-1)->bool:
+    "Is it a whole number in this range?"
+    return isinstance(o, (int,np.integer)) and not isinstance(o, bool) and low<=o<=high
 
 # %% ../nbs/60_pipeline.ipynb #f66576d9
 @patch
@@ -110,6 +119,7 @@ def fit(self:ImageClusterer,
     self._encode(store, checkpoint)
     self._cluster(self._seen(store.images))
     self.nuisance_ = nuisance_report(self.clustering_, store.pixels, self.seed)
+    self.run_folder_ = self.run_digest_ = self.taken_ = None
     if self.features!='gradients': self._say(self.nuisance_.warning)
     self.seconds_ = time.perf_counter()-start
     return self
@@ -198,7 +208,9 @@ def save(self:ImageClusterer,
     folder:str|Path, # A new or empty folder, or an older run, which is replaced as a whole
 )->Path: # The folder
     "Write the run folder: parameters, results, model, features, clusters, pictures and the report"
-    return self.run_.save(folder, self._progress('report'))
+    run = self.run_.save(folder, self._progress('report'))
+    self.run_folder_,self.run_digest_ = run.run_folder,run.run_digest
+    return Path(folder)
 
 @patch(as_prop=True)
 def run_(self:ImageClusterer)->Run:
@@ -216,9 +228,10 @@ def _take(self:ImageClusterer, run:Run)->ImageClusterer:
 @patch(cls_method=True)
 def load(cls:ImageClusterer,
     folder:str|Path, # Written by `save`
+    outside:bool=False, # Take over a run of images that lie outside of its folder of images too?
 )->ImageClusterer: # Fitted, as it was saved
     "Load a run folder; nothing is unpickled"
-    run = Run.load(folder)
+    run = Run.load(folder, outside)
     self = cls()
     try:
         self.set_params(**run.arguments)

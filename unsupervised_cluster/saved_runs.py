@@ -6,8 +6,9 @@
 __all__ = ['Run']
 
 # %% ../nbs/59_saved_runs.ipynb #d46229bd
+import os,warnings
 from collections.abc import Callable,Iterable,Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass,replace
 from datetime import datetime,timezone
 from pathlib import Path
 from fastcore.basics import patch
@@ -17,7 +18,8 @@ from .choose_k import KChoice
 from .clusterers import NeighborClusterer
 from .clustering import Clustering
 from .consensus import ConsensusClusterer
-from .core import SavedFileError,read_json,write_json
+from .core import SavedFileError,file_hash,read_json,write_json
+from .edit_history import clustering_mark
 from .encoders import load_encoder,needs_autoencoder,save_encoder
 from .group import choice_dict,choice_from,load_groups,save_groups
 from .history import History,history_dict,history_from
@@ -25,8 +27,9 @@ from .nuisance import NuisanceReport
 from .pixels import resizer
 from .plots import plot_losses,plot_montage,plot_scree,save_pictures
 from .report import write_report
-from .results import Features
-from .runs import check_hashes,recover_run,run_folder,run_hashes,versions
+from .results import Features,outside_files
+from .runs import (EDITS,RUN_FILES,WORK,check_hashes,keep_file,locked,recover_run,run_folder,
+                                       run_hashes,versions)
 from .saving import load_autoencoder,save_autoencoder
 from .stable_k import StableK
 
@@ -51,6 +54,9 @@ class Run:
     clustering:Clustering # What was found
     nuisance:NuisanceReport|None=None # What the clusters follow; it is not saved
     stamps:dict[str,Sequence[int]]|None=None # By name of each file, what `file_stamps` said; older runs have none
+    run_folder:Path|None=None # That it was saved to or loaded from, absolute
+    run_digest:str|None=None # SHA-256 of its `run.json` at that time
+    taken:str|None=None # SHA-256 of the file whose corrections are in `clustering`
 
     def __repr__(self)->str: return f'Run: {self.clustering!r} by {self.features.kind}, {self.seconds:.0f} s'
 
@@ -73,20 +79,40 @@ def summary(self:Run)->dict: # What JSON can hold
 def save(self:Run,
     folder:str|Path, # A new or empty folder, or an older run, which is replaced as a whole
     progress:Callable[...,Iterable]|None=None, # For the pictures of the report, called as `progress(iterable, total=n)`
-)->Path: # The folder
+)->Run: # The same, with the folder that it is in now
     "Write the run folder: parameters, results, model, features, clusters, pictures and the report"
-    with run_folder(folder) as f:
-        self.clustering.to_csv(f/'clusters.csv')
-        self.clustering.save(f/'clustering.safetensors')
-        self.features.save(f/'features.npy')
-        if self.model is not None: save_autoencoder(self.model, f/'model.safetensors')
-        save_encoder(self.encoder, f/('model.safetensors' if self.model is None else 'encoder.safetensors'))
-        if self.grouped is not None: save_groups(self.grouped, f/'clusterer.safetensors')
-        save_pictures(f, self._draws())
-        write_json(f/'run.json', 'Run', dict(summary := self.summary(), files=run_hashes(f)))
-        write_report(self.clustering, f/'report.html', self.features, self.choice, self.stable, history=self.history,
-                     nuisance=self.nuisance, summary=summary, progress=progress)
-    return Path(folder)
+    folder = Path(os.path.realpath(folder))
+    with run_folder(folder, self.run_digest if folder==self.run_folder else None) as f:
+        self._write(f, progress)
+        digest = file_hash(f/'run.json')
+    self._set_edits_aside(folder)
+    return replace(self, run_folder=folder, run_digest=digest)
+
+
+# %% ../nbs/59_saved_runs.ipynb #2434f231
+@patch
+def _write(self:Run, f:Path, progress:Callable|None):
+    "Write all files of a run into an empty folder"
+    self.clustering.to_csv(f/'clusters.csv')
+    self.clustering.save(f/'clustering.safetensors')
+    self.features.save(f/'features.npy')
+    if self.model is not None: save_autoencoder(self.model, f/'model.safetensors')
+    save_encoder(self.encoder, f/('model.safetensors' if self.model is None else 'encoder.safetensors'))
+    if self.grouped is not None: save_groups(self.grouped, f/'clusterer.safetensors')
+    save_pictures(f, self._draws())
+    summary = self.summary()
+    write_report(self.clustering, f/'report.html', self.features, self.choice, self.stable, history=self.history,
+                 nuisance=self.nuisance, summary=summary, progress=progress)
+    write_json(f/'run.json', 'Run', dict(summary, files=run_hashes(f), written=run_hashes(f, RUN_FILES)))
+
+@patch
+def _set_edits_aside(self:Run, folder:Path):
+    "Give edits of other clusters another name"
+    try: mine = read_json(folder/EDITS, 'ClusterEdits').get('start')==clustering_mark(self.clustering)
+    except SavedFileError: return # There are none, or somebody else's
+    if not mine:
+        kept = keep_file(folder/EDITS).name
+        warnings.warn(f'{EDITS} in {folder} has the edits of the clusters before: it is now {kept}', stacklevel=4)
 
 @patch
 def _draws(self:Run)->dict[str,Callable]:
@@ -99,14 +125,15 @@ def _draws(self:Run)->dict[str,Callable]:
 # %% ../nbs/59_saved_runs.ipynb #347b571a
 def _read_summary(path:Path)->tuple[dict,dict[str,str]]:
     "What `run.json` says, by the names of the fields of a `Run`, and the hashes of the other files"
-    d = read_json(path, 'Run')
+    digest,d = file_hash(path) if path.is_file() else None,read_json(path, 'Run')
     try:
         choice,stable = choice_from(d)
         needs_autoencoder(d['arguments']['features']) # Raises an error for an unknown name
         resizer(d['size'], d['arguments'].get('method', 'squish')) # And for a size that cannot be
         said = dict(arguments=dict(d['arguments']), given=d['given'] and [Path(o) for o in d['given']], size=d['size'],
                     kind=d['clusterer'], recipe=d['recipe'], precision=d['precision'], seconds=d['seconds']['total'],
-                    history=history_from(d['training']), choice=choice, stable=stable, stamps=d.get('stamps'))
+                    history=history_from(d['training']), choice=choice, stable=stable, stamps=d.get('stamps'),
+                    run_folder=path.parent, run_digest=digest)
         return said,dict(d['files'])
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
         raise SavedFileError(f'{path} is damaged: {e!r}') from e
@@ -115,17 +142,30 @@ def _read_summary(path:Path)->tuple[dict,dict[str,str]]:
 @patch(cls_method=True)
 def load(cls:Run,
     folder:str|Path, # Written by `save`
+    outside:bool=False, # Take over a run of images that lie outside of its folder of images too?
 )->Run: # As it was saved, but for the report of nuisances
     "Read a run folder; nothing is unpickled"
-    folder = Path(folder)
-    if not folder.exists(): recover_run(folder)
+    folder = Path(os.path.realpath(folder))
+    recover_run(folder)
+    try: return cls._read(folder, outside)
+    except SavedFileError:
+        if not (folder/WORK).exists(): raise
+        with locked(folder/WORK/'swap.lock', wait=10): pass # Another run may be about to take its place
+        return cls._read(folder, outside)
+
+@patch(cls_method=True)
+def _read(cls:Run, folder:Path, outside:bool)->Run:
+    "Read a run folder as it is now"
     said,hashes = _read_summary(folder/'run.json')
     listens = needs_autoencoder(said['arguments']['features'])
     model = load_autoencoder(folder/'model.safetensors') if listens else None
     encoder = load_encoder(folder/('encoder.safetensors' if listens else 'model.safetensors'), model)
     grouped = load_groups(o) if (o := folder/'clusterer.safetensors').exists() else None
-    features = Features.load(folder/'features.npy', mmap=True)
-    clustering = Clustering.load(folder/'clustering.safetensors')
+    features = Features.load(folder/'features.npy', mmap=True, outside=outside)
+    clustering = Clustering.load(folder/'clustering.safetensors', outside)
+    if not outside and any(outside_files(said['given'] or (), clustering.images.base)):
+        raise SavedFileError(f'{folder} is of a list with files outside of {clustering.images.base}: if you know who '
+                             'wrote it, load it with `outside=True`')
     if len(features)!=len(clustering) or features.X.shape[1]!=clustering.centers.shape[1]:
         raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
     check_hashes(folder, hashes) # Now, so that a run that came into its place meanwhile is noticed

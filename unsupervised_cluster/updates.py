@@ -14,6 +14,7 @@ from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors
 from .clustering import Clustering
 from .core import NoImagesError,argument_error
+from .corrections import find_corrections,relabelled
 from .encoders import encode_images
 from .group import assign_groups
 from .images import check_images,file_stamps,given_paths,image_files,unread_folder
@@ -54,6 +55,7 @@ class Update:
     removed:int # Images that are gone, or cannot be read any more
     kept:int # Images that were not looked at
     strange:int=0 # Of those added and changed, the `strange_images`
+    note:str='' # What became of corrections by hand, '' if there are none
 
     @property
     def drifts(self)->bool:
@@ -63,6 +65,7 @@ class Update:
 
     def __repr__(self)->str:
         text = f'Update: {self.added:,} added, {self.changed:,} changed, {self.removed:,} removed, {self.kept:,} kept'
+        text += f'; {self.note}'*bool(self.note)
         if not self.drifts: return text
         return text+(f'; {self.strange:,} of the {self.added+self.changed:,} new ones are unlike any image of the run, '
                      'where 5% are usual: the clusters may be out of date, a new run would tell')
@@ -85,6 +88,15 @@ def _encode_new(run:Run, images:ImageTable, progress:Callable)->tuple[Features,C
     new = encode_images(run.encoder, store, X.kind)
     return new,assign_groups(new, c, run.grouped)
 
+def _corrected(run:Run)->tuple[Run,str]:
+    "A run with what a person corrected in its folder since it was written, and a sentence about it"
+    if run.run_folder is None: return run,''
+    found = find_corrections(run.run_folder, run.clustering, run.features, run.taken)
+    if found.clustering is None: return run,found.text
+    choice = replace(run.choice, k=found.clustering.n_clusters, reason='as corrected by hand', low=None, high=None)
+    grouped = relabelled(run.grouped, found.clustering, run.features)
+    return replace(run, clustering=found.clustering, grouped=grouped, choice=choice, taken=found.digest),found.text
+
 def _joined(run:Run, new:Features, found:Clustering, at:list[int], images:ImageTable)->tuple[Features,Clustering]:
     "What is known of `images`, which are at the positions `at` where the new rows follow those of the run"
     pick,c,X = lambda a,b: np.concatenate([a, b])[at],run.clustering,run.features
@@ -100,7 +112,7 @@ def _files(run:Run, images:str|Path|Sequence[str|Path]|None)->tuple[Path|None,li
     root = run.clustering.images.root if images is None else images
     if root is None: raise argument_error('images', None, 'a folder or a list of files', 'the run was of a table')
     files = image_files(root, onerror=lost.append)
-    return Path(root),files,list(map(unread_folder, lost))
+    return Path(root).absolute(),files,list(map(unread_folder, lost))
 
 def update_run(
     run:Run, # Of the folder as it was
@@ -109,22 +121,26 @@ def update_run(
 )->tuple[Run,Update]: # Of the folder as it is, with the clusters as they were; and what was done
     "Bring a run up to date with its folder: what is new or changed is decoded, encoded and assigned, and nothing else"
     root,files,lost = _files(run, images)
-    old,name_of = run.clustering.images,ImageTable((), np.empty((0,2), int), root=root).name_of
+    run,note = _corrected(run)
+    old = run.clustering.images
+    name_of = ImageTable((), np.empty((0,2), int), root=root).name_of if root else old.name_of
     names,stamps = [name_of(o) for o in files],file_stamps(files)
     rows,why = _known(run, names, stamps)
     fresh = [o for o,name in zip(files, names) if name not in rows and name not in why]
     new,found = _encode_new(run, check_images(fresh, root, progress=progress('verifying')), progress)
-    place = {o:len(old)+i for i,o in enumerate(new.images.names)} | rows
+    came = list(map(name_of, new.images.paths))
+    place = {o:len(old)+i for i,o in enumerate(came)} | rows
     good = [i for i,name in enumerate(names) if name in place]
     if not good: raise NoImagesError(f'{root or "the list"} has no image that can be read any more')
     broken = [BrokenFile(o, why[name]) for o,name in zip(files, names) if name in why]
     at,was = [place[names[i]] for i in good],set(old.names)
     table = ImageTable(tuple(files[i] for i in good), np.concatenate([old.sizes, new.images.sizes])[at],
                        (*broken, *new.images.broken, *lost), root)
-    n_changed = sum(o in was for o in new.images.names)
+    n_changed = sum(o in was for o in came)
     did = Update(len(new)-n_changed, n_changed, len(was-set(place)), len(rows),
-                 int(strange_images(new.X, run.features.X).sum()))
+                 int(strange_images(new.X, run.features.X).sum()), note)
     X,clustering = _joined(run, new, found, at, table)
     sweep = replace(run.choice.sweep, labels=run.choice.sweep.labels[:,:0]) # They were of other images
     now = dict(features=X, clustering=clustering, choice=replace(run.choice, sweep=sweep))
-    return replace(run, given=None if root else files, nuisance=None, stamps=dict(zip(names, stamps)), **now),did
+    stamps = dict(zip(map(table.name_of, files), stamps))
+    return replace(run, given=None if root else files, nuisance=None, stamps=stamps, **now),did
