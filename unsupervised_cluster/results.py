@@ -81,6 +81,17 @@ def take(self:ImageTable,
     index = np.asarray(index, dtype=int)
     return ImageTable(tuple(self.paths[i] for i in index), self.sizes[index], self.broken, self.root, self.base)
 
+# %% ../nbs/01_results.ipynb #891edf31
+@patch
+def moved_to(self:ImageTable,
+    base:str|Path, # Where the folder `base` is now
+)->ImageTable: # The same names, below the new folder
+    "The table after its folder was moved"
+    base = Path(base).absolute()
+    at = lambda o: base/o.relative_to(self.base) if o.is_relative_to(self.base) else o
+    broken = tuple(BrokenFile(at(o.path), o.reason) for o in self.broken)
+    return ImageTable(tuple(map(at, self.paths)), self.sizes, broken, self.root and at(self.root), base)
+
 # %% ../nbs/01_results.ipynb #450e68c2
 @patch
 def _repr_html_(self:ImageTable)->str:

@@ -83,7 +83,7 @@ def save(self:Run,
     "Write the run folder: parameters, results, model, features, clusters, pictures and the report"
     folder = Path(os.path.realpath(folder))
     with run_folder(folder, self.run_digest if folder==self.run_folder else None) as f:
-        self._write(f, progress)
+        self._write(f, folder, progress)
         digest = file_hash(f/'run.json')
     self._set_edits_aside(folder)
     return replace(self, run_folder=folder, run_digest=digest)
@@ -91,8 +91,8 @@ def save(self:Run,
 
 # %% ../nbs/59_saved_runs.ipynb #2434f231
 @patch
-def _write(self:Run, f:Path, progress:Callable|None):
-    "Write all files of a run into an empty folder"
+def _write(self:Run, f:Path, folder:Path, progress:Callable|None):
+    "Write all files of a run that will be in `folder` into an empty folder"
     self.clustering.to_csv(f/'clusters.csv')
     self.clustering.save(f/'clustering.safetensors')
     self.features.save(f/'features.npy')
@@ -103,7 +103,13 @@ def _write(self:Run, f:Path, progress:Callable|None):
     summary = self.summary()
     write_report(self.clustering, f/'report.html', self.features, self.choice, self.stable, history=self.history,
                  nuisance=self.nuisance, summary=summary, progress=progress)
-    write_json(f/'run.json', 'Run', dict(summary, files=run_hashes(f), written=run_hashes(f, RUN_FILES)))
+    hashes = dict(files=run_hashes(f), written=run_hashes(f, RUN_FILES))
+    write_json(f/'run.json', 'Run', dict(summary, images_at=_way_to(self.clustering.images.base, folder), **hashes))
+
+def _way_to(base:Path|None, folder:Path)->str|None:
+    "How to get from a run folder to the folder of its images, for when both are moved"
+    try: return base and os.path.relpath(os.path.realpath(base), folder)
+    except ValueError: return None # They are on different drives
 
 @patch
 def _set_edits_aside(self:Run, folder:Path):
@@ -123,8 +129,8 @@ def _draws(self:Run)->dict[str,Callable]:
     return draws
 
 # %% ../nbs/59_saved_runs.ipynb #347b571a
-def _read_summary(path:Path)->tuple[dict,dict[str,str]]:
-    "What `run.json` says, by the names of the fields of a `Run`, and the hashes of the other files"
+def _read_summary(path:Path)->tuple[dict,dict[str,str],str|None]:
+    "What `run.json` says, by the names of the fields of a `Run`; the hashes of the other files; the way to the images"
     digest,d = file_hash(path) if path.is_file() else None,read_json(path, 'Run')
     try:
         choice,stable = choice_from(d)
@@ -134,7 +140,7 @@ def _read_summary(path:Path)->tuple[dict,dict[str,str]]:
                     kind=d['clusterer'], recipe=d['recipe'], precision=d['precision'], seconds=d['seconds']['total'],
                     history=history_from(d['training']), choice=choice, stable=stable, stamps=d.get('stamps'),
                     run_folder=path.parent, run_digest=digest)
-        return said,dict(d['files'])
+        return said,dict(d['files']),d.get('images_at')
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
         raise SavedFileError(f'{path} is damaged: {e!r}') from e
 
@@ -156,7 +162,7 @@ def load(cls:Run,
 @patch(cls_method=True)
 def _read(cls:Run, folder:Path, outside:bool)->Run:
     "Read a run folder as it is now"
-    said,hashes = _read_summary(folder/'run.json')
+    said,hashes,way = _read_summary(folder/'run.json')
     listens = needs_autoencoder(said['arguments']['features'])
     model = load_autoencoder(folder/'model.safetensors') if listens else None
     encoder = load_encoder(folder/('encoder.safetensors' if listens else 'model.safetensors'), model)
@@ -169,4 +175,18 @@ def _read(cls:Run, folder:Path, outside:bool)->Run:
     if len(features)!=len(clustering) or features.X.shape[1]!=clustering.centers.shape[1]:
         raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
     check_hashes(folder, hashes) # Now, so that a run that came into its place meanwhile is noticed
-    return cls(**said, model=model, encoder=encoder, grouped=grouped, features=features, clustering=clustering)
+    run = cls(**said, model=model, encoder=encoder, grouped=grouped, features=features, clustering=clustering)
+    return run._find_images(way)
+
+
+# %% ../nbs/59_saved_runs.ipynb #2c7b1352
+@patch
+def _find_images(self:Run, way:str|None)->Run:
+    "The run with its images where they are now, if they were moved together with its folder"
+    images = self.clustering.images
+    there = Path(os.path.normpath(self.run_folder/way)) if isinstance(way, str) else None
+    if not there or images.base is None or images.base.is_dir() or not there.is_dir(): return self
+    given = self.given and [there/o.relative_to(images.base) for o in self.given if o.is_relative_to(images.base)]
+    features = replace(self.features, images=self.features.images.moved_to(there))
+    clustering = replace(self.clustering, images=images.moved_to(there))
+    return replace(self, features=features, clustering=clustering, given=given)
