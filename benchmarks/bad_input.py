@@ -1,11 +1,13 @@
 """What a folder of photos, or a run folder from a stranger, may hold: the trials of safety.py and of tests/test_safety.py."""
-import base64, io, json, os, pickle, socket, struct, zipfile, zlib
+import base64, io, json, os, pickle, shutil, socket, struct, zipfile, zlib
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 from safetensors import safe_open
 from safetensors.numpy import save_file
+from unsupervised_cluster.core import file_hash, write_json
+from unsupervised_cluster.export import JOURNAL, MANIFEST
 from unsupervised_cluster.runs import run_hashes
 
 RED,BLUE,WHITE,BLACK = (220,60,40),(40,80,200),(255,255,255),(0,0,0)
@@ -340,3 +342,103 @@ HOSTILE_AUTOENCODER = {
     'a model with weights of whole numbers': change_array('model.safetensors', 'model.encoder.0.0.weight', lambda o: o.astype(np.int32)),
     'a model with a weight of another shape': change_array('model.safetensors', 'model.encoder.0.0.weight', lambda o: o[:1]),
 }
+
+# ---- What may happen to photos and to an export of them, before it is taken back
+
+def each(change):
+    "Remove each original, if it is still there, and put something in its place"
+    def do(top, went):
+        for a,b in went.items():
+            data = b.read_bytes()
+            a.unlink(missing_ok=True)
+            change(a, b, data)
+    return do
+
+def in_place_of_the_folder(change):
+    "Remove the folder of the originals, and put something in its place"
+    def do(top, went):
+        shutil.rmtree(top/'photos')
+        change(top, [*went.values()])
+    return do
+
+def by_steps(a, b, data):
+    "A link to a link to what was written"
+    step = a.parent.parent/f'step {a.name}'
+    step.symlink_to(b)
+    a.symlink_to(step)
+
+def folder_of_links(top, written):
+    (top/'all').mkdir()
+    for o in written: (top/'all'/o.name).symlink_to(o)
+    (top/'photos').symlink_to(top/'all')
+
+def move_there(top, written):
+    (top/'out').rename(top/'photos')
+    (top/'out').symlink_to(top/'photos')
+
+def next_ones(top, went):
+    "Each original is a link to what was written of another one"
+    written = [*went.values()]
+    for i,a in enumerate(went):
+        a.unlink(missing_ok=True)
+        a.symlink_to(written[i-1])
+
+def painted_over(top, went):
+    for a in went: a.write_bytes(b'painted over '+a.name.encode())
+
+#: What happens, to be done with a folder and a dict from each original to what was written of it
+EXPORT_CHANGES = {
+    'each original became a link to what was written': each(lambda a, b, data: a.symlink_to(b)),
+    'a relative link': each(lambda a, b, data: a.symlink_to(os.path.relpath(b, a.parent))),
+    'a link to a link': each(by_steps),
+    'a hard link': each(lambda a, b, data: os.link(b, a)),
+    'a link to what was written of another one': next_ones,
+    'a link to nothing': each(lambda a, b, data: a.symlink_to('nowhere')),
+    'a link to itself': each(lambda a, b, data: a.symlink_to(a.name)),
+    'a folder': each(lambda a, b, data: a.mkdir()),
+    'a pipe': each(lambda a, b, data: os.mkfifo(a)),
+    'another file': each(lambda a, b, data: a.write_bytes(b'other')),
+    'another file of the same size': each(lambda a, b, data: a.write_bytes(b'x'*len(data))),
+    'the same file again, from a backup': each(lambda a, b, data: a.write_bytes(data)),
+    'each original was painted over': painted_over,
+    'the originals are gone': in_place_of_the_folder(lambda top, written: None),
+    'their folder became a link to what was written': in_place_of_the_folder(
+        lambda top, written: (top/'photos').symlink_to(written[0].parent)),
+    'a link to a folder of links': in_place_of_the_folder(folder_of_links),
+    'the export itself, with a link at its old place': in_place_of_the_folder(move_there),
+}
+#: After these, another file of the same content is at the place of each original
+EXPORT_KEPT = ('a hard link','the same file again, from a backup')
+
+def forge_list(folder, how, pairs, **more):
+    "A list of an export that never was: file and source of each step, with all that a forger can know"
+    steps = [dict(file=str(Path(a).relative_to(folder)), source=str(b), bytes=os.path.getsize(a), sha256=file_hash(a), **more)
+             for a,b in pairs]
+    for o,(a,b) in zip(steps, pairs): o.setdefault('inode', os.lstat(a).st_ino)
+    write_json(Path(folder)/MANIFEST, 'Export', dict(how=how, made=True, steps=steps))
+
+def random_change(top, chance):
+    "Files and folders change places, go, become links, or are written anew"
+    files = [o for o in top.rglob('*') if o.is_symlink() or o.is_file()]
+    a,b = chance.choice(files),chance.choice(files)
+    place = chance.choice([a, a.parent, a.with_name(b.name), b.parent/a.name])
+    if place in (top, top/'out') or place.name in (MANIFEST, JOURNAL): return
+    what = chance.choice(['remove','rename','link','symlink','relative','copy','write','folder'])
+    if place.is_dir() and not place.is_symlink():
+        if what in ('remove','link','copy','write'): return
+        place.rename(top/f'folder {chance.random()}')
+    elif what!='write' and os.path.lexists(place):
+        if chance.random()<.3: place.rename(top/f'kept {chance.random()}.jpg')
+        else: place.unlink()
+    if what=='rename': b.rename(place)
+    if what=='link': os.link(b, place, follow_symlinks=False)
+    if what=='symlink': place.symlink_to(b)
+    if what=='relative': place.symlink_to(os.path.relpath(b, place.parent))
+    if what=='copy': shutil.copy(b, place)
+    if what=='write': place.write_bytes(chance.choice([b'', b'new', bytes([1])*1001]))
+    if what=='folder': place.symlink_to(chance.choice([o for o in top.rglob('*') if o.is_dir()]))
+
+def photos_left(folder):
+    "The contents of the files that are no links and not empty: what an undo must leave, wherever links lead"
+    found = {o.read_bytes() for o in Path(folder).rglob('*') if o.suffix=='.jpg' and o.is_file() and not o.is_symlink()}
+    return found-{b''}

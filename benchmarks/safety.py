@@ -356,7 +356,128 @@ def threads(top, args):
         yield row('threads', f'{features}, {n} photos', 3, f'again with one thread: {"the same labels" if one==again else "OTHER LABELS"}; '
                   f'with two: {other} of {n} labels differ (adjusted Rand index {adjusted_rand_score(one, two):.3f})', int(one!=again))
 
-PARTS = dict(files=files, mutants=mutants, hostile=hostile, killed=killed, many=many, threads=threads)
+# ---- Exports, and what takes them back
+
+EXPORTS = 'copy','link','move'
+
+def exported(top, how, n=6):
+    "Photos and an export of them: the clustering, and where each photo went"
+    (top/'photos').mkdir(parents=True)
+    for i in range(n): bad.picture(colours=((i*40,0,0),(0,i*40,90))).save(top/f'photos/{i}.jpg')
+    images = find_images(top/'photos')
+    c = Clustering(np.arange(n)%2, np.ones((n,2)), np.zeros((2,1)), images)
+    if how: export_folders(c, top/'out', how, move_originals=True)
+    return c,{o:top/f'out/cluster {i%2}'/o.name for i,o in enumerate(images.paths)}
+
+def undone(top, trusted=False):
+    "Undo the export in `top/'out'`: how many photos went, how many stayed, and how many contents were lost or changed outside"
+    real = (top/'out').resolve()
+    outside = lambda: {o:os.readlink(o) if o.is_symlink() else o.read_bytes() for o in top.rglob('*')
+                       if not o.is_relative_to(real) and (o.is_symlink() or o.is_file())}
+    before,others = bad.photos_left(top),outside()
+    try: report = undo_export(top/'out', trusted)
+    except ClusterError: done,kept = 0,0
+    else: done,kept = report.done,len(report.problems)
+    after = outside()
+    return done,kept,len(before-bad.photos_left(top))+sum(after.get(k)!=v for k,v in others.items())
+
+def after_changes(top):
+    "Each kind of change, after each kind of export"
+    for n,(what,change) in enumerate(bad.EXPORT_CHANGES.items()):
+        found = []
+        for how in EXPORTS:
+            c,went = exported(top/f'{n}{how}', how)
+            change(top/f'{n}{how}', went)
+            found += [undone(top/f'{n}{how}', o) for o in (False, True)]
+        done,kept,lost = (sum(o) for o in zip(*found[::2]))
+        lost += sum(o[2] for o in found[1::2])
+        right = done==18 if what in bad.EXPORT_KEPT else True
+        yield row('exports', what, 18, f'{done} taken back, {kept} left where they were, {lost} lost', lost+(not right))
+
+def after_chance(top, n):
+    "Changes at random; and lists that are forged on top of them"
+    for kind in (*EXPORTS,'symlink','a forged list'):
+        chance,found = random.Random(kind),[]
+        for i in range(n):
+            c,went = exported(top/f'{kind} {i}', 'link' if ' ' in kind else kind)
+            for _ in range(chance.randrange(12)):
+                with suppress(OSError, IndexError): bad.random_change(top/f'{kind} {i}', chance)
+            if ' ' in kind and (top/f'{kind} {i}/out').is_dir():
+                files = [o for o in (top/f'{kind} {i}/out').glob('*/*') if o.is_file() and not o.is_symlink()]
+                pairs = [(o, chance.choice([*(top/f'{kind} {i}').rglob('*')])) for o in files for _ in range(2)]
+                bad.forge_list(top/f'{kind} {i}/out', chance.choice(EXPORTS), pairs)
+            found += [undone(top/f'{kind} {i}', o) for o in (False, True)]
+        done,kept,lost = (sum(o) for o in zip(*found))
+        yield row('exports', f'{kind}: up to 11 changes at random', n, f'{done} taken back, {kept} left where they were, {lost} lost', lost)
+
+def cut_off(work, name, n):
+    "Do something in a copy of this process that dies at the n-th call of a function of `os`; whether it died"
+    if child := os.fork(): return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])==-signal.SIGKILL
+    try:
+        die_at(f'{name}:{n}:before')
+        with silence(): work()
+    finally: os._exit(0)
+
+def after_death(top, n):
+    "Exports and undos that are killed at any call that changes something"
+    for how in (*EXPORTS,'symlink'):
+        tried,wrong = 0,0
+        for undo in (False, True):
+            for name in ('link','unlink','rename','rmdir','symlink'):
+                for i in range(1, n+1):
+                    place = top/f'{how} {undo} {name} {i}'
+                    c,went = exported(place, how if undo else None)
+                    whole = bad.photos_left(place)
+                    work = lambda: undo_export(place/'out') if undo else export_folders(c, place/'out', how, move_originals=True)
+                    if not cut_off(work, name, i): break
+                    tried += 1
+                    kept = bad.photos_left(place)==whole
+                    if (place/'out').exists() and any((place/'out').iterdir()): kept = kept and not undo_export(place/'out').problems
+                    with suppress(FileNotFoundError): (place/'out').rmdir() # Only an empty one
+                    home = {o.read_bytes() for o in (place/'photos').iterdir()}==whole
+                    wrong += not (kept and home)
+        yield row('exports', f'{how}: kill -9 of an export or of its undo', tried, f'{tried-wrong} lost nothing, and were then taken back', wrong)
+
+def forged_places(top):
+    "A forged list of a move, with an image and with a program"
+    places = [top/o for o in ('Pictures','.ssh','.config/app')]
+    for o in (*places, top/'out/x'): o.mkdir(parents=True)
+    names = ('new.jpg','.new.jpg','new','new.jpg.sh','a/new.jpg','../new.jpg')
+    trials = [(kind, place, name) for kind in ('an image','a program') for place in places for name in names]
+    for kind,place,name in trials:
+        if kind=='an image': bad.picture().save(top/'out/x/a.jpg')
+        else: (top/'out/x/a.jpg').write_text('#!/bin/sh')
+        bad.forge_list(top/'out', 'move', [(top/'out/x/a.jpg', f'{place}/{name}')], place=place.stat().st_ino+1)
+        undo_export(top/'out')
+    wrong = sum(o.is_file() for place in places for o in place.rglob('*'))
+    yield row('exports', 'a forged list that moves a file elsewhere', len(trials), f'{len(trials)-wrong} refused', wrong)
+
+def strange_tables(top):
+    "What a table from a stranger names, and an export of nothing"
+    c,_ = exported(top, None)
+    for o in ('.ssh/id_rsa','.ssh/key.jpg','notes.txt','photos/.git/a.jpg','photos/key'):
+        (top/o).parent.mkdir(exist_ok=True)
+        (top/o).write_text('PRIVATE KEY')
+    (top/'photos/door.jpg').symlink_to('../.ssh/id_rsa')
+    names = ('.ssh/id_rsa','.ssh/key.jpg','notes.txt','photos/.git/a.jpg','photos/key','photos/door.jpg','photos/../.ssh/id_rsa')
+    paths = (*(top/o for o in names), Path('/etc/passwd'), Path('/proc/self/environ'))
+    table = ImageTable(paths, np.ones((len(paths),2), int), root=top/'photos')
+    wrong = 0
+    for how in (*EXPORTS,'symlink'):
+        try: wrong += export_folders(Clustering(np.zeros(len(paths), int), np.ones((len(paths),1)), np.zeros((1,1)), table), top/'out', how,
+                                     move_originals=True).done
+        except ExportError: wrong += (top/'out').exists()
+    yield row('exports', 'a table that names keys and system files', 4*len(paths), f'{4*len(paths)-wrong} refused', wrong)
+
+def exports(top, args):
+    "Folders of clusters: what becomes of photos when something happens before they are taken back"
+    yield from after_changes(top/'changes')
+    yield from after_chance(top/'chance', 20 if args.small else 200)
+    yield from after_death(top/'death', 3 if args.small else 40)
+    yield from forged_places(top/'places')
+    yield from strange_tables(top/'tables')
+
+PARTS = dict(files=files, mutants=mutants, hostile=hostile, killed=killed, many=many, threads=threads, exports=exports)
 
 def main():
     "The command"
