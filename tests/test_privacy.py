@@ -360,3 +360,12 @@ def test_pandas_reads_it(tmp_path):
     table = pd.read_csv(tmp_path/'c.csv')
     assert list(table.columns)==['path','cluster','distance','confidence','problem'] and [*map(cell_text, table.path[:3])]==c.images.names
     assert table.cluster[:3].tolist()==[0,1,2]
+
+def test_the_explorer_cuts_a_name_of_five_million_characters(tmp_path):
+    from unsupervised_cluster.editing import ClusterEditor
+    from unsupervised_cluster.gallery import Gallery
+    from unsupervised_cluster.panels import image_tiles
+    gallery = Gallery(ClusterEditor(small([tmp_path/('x'*5_000_000), tmp_path/'2.jpg'])))
+    gallery.say('y'*5_000_000)
+    tiles = image_tiles(gallery, [0,1])
+    assert len(gallery.message)<=1000 and all(len(o.text)<=200 and len(o.hint)<300 for o in tiles) and len(str(gallery.facts(0)))<1000

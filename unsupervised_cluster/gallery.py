@@ -129,7 +129,7 @@ def say(self:Gallery,
     failed:bool=False, # Is it about something that could not be done?
 )->bool: # Whether it could be done
     "Keep what happened last"
-    self.message,self.failed = shown_name(message[:1].upper()+message[1:]),failed
+    self.message,self.failed = shown_name(message[:1].upper()+message[1:], 1000),failed
     return not failed
 
 # %% ../nbs/57_gallery.ipynb #54d35c6c
