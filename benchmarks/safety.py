@@ -22,6 +22,7 @@ from unsupervised_cluster.core import file_hash
 from unsupervised_cluster.images import image_files, open_image
 from unsupervised_cluster.runs import RUN_FILES, WORK
 from unsupervised_cluster.saved_runs import Run
+from unsupervised_cluster.sharing import cell_text
 
 FIELDS = ['part','what','tried','outcome','wrong']
 HERE = Path(__file__).resolve().parent
@@ -83,8 +84,8 @@ def files(top, args):
     with as_anybody(): table = check_images(found, top/'photos')
     clusterer = ImageClusterer(n_clusters=3, verbose=0).fit(table)
     clusterer.save(top/'run')
-    with (top/'run/clusters.csv').open(newline='', encoding='utf-8', errors='surrogateescape') as f:
-        rows = {o['path']:o for o in csv.DictReader(f)}
+    with (top/'run/clusters.csv').open(newline='', encoding='utf-8-sig') as f:
+        rows = {o['path']:o for o in ({k:cell_text(v) for k,v in row.items()} for row in csv.DictReader(f))}
     report = (top/'run/report.html').read_text(encoding='utf-8', errors='surrogateescape')
     for kind,path in zip(kinds, paths):
         outcome,right = became(kind, path, clusterer.images_, rows, report)

@@ -41,7 +41,7 @@ def test_run_folder(first, place):
     assert 'epoch   2/2' in out and '3 files were set aside' in out and 'photos-clusters/report.html' in out.replace('\\', '/')
 
 def test_csv_names_every_file(first, place):
-    with (place/'photos-clusters/clusters.csv').open(newline='', encoding='utf-8') as f: rows = {o['path']:o for o in csv.DictReader(f)}
+    with (place/'photos-clusters/clusters.csv').open(newline='', encoding='utf-8-sig') as f: rows = {o['path']:o for o in csv.DictReader(f)}
     assert len(rows) == 33
     assert rows['cut.jpg']['problem'].startswith('damaged') and rows['zero.jpg']['problem'] == 'empty file (0 bytes)'
     assert rows['page.png']['problem'].startswith('not an image')

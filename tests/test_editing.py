@@ -108,7 +108,7 @@ def test_the_clustering_is_understood_by_all_else(tmp_path):
     again = Clustering.load(tmp_path/'c.safetensors')
     assert again.names==found.names and again.labels.tolist()==found.labels.tolist()
     found.to_csv(tmp_path/'c.csv')
-    with (tmp_path/'c.csv').open(newline='') as f: lines = list(csv.DictReader(f))
+    with (tmp_path/'c.csv').open(newline='', encoding='utf-8-sig') as f: lines = list(csv.DictReader(f))
     assert {o['name'] for o in lines}=={'','a, "b" <c>'} and [o['cluster'] for o in lines][:1]==['']
     assert '<c>' not in found._repr_html_() and '<c>' not in editor._repr_html_()
     assert ClusterEditor(found, features).state.names=={1:'a, "b" <c>'}

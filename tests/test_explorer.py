@@ -172,7 +172,7 @@ def take_away(page, folder, moved):
     button(page, 'Export').click()
     button(page, 'Save CSV').click()
     status(page, 'Saved')
-    with (folder/'clusters.csv').open(newline='', encoding='utf-8') as f: table = {o['path']:o for o in csv.DictReader(f)}
+    with (folder/'clusters.csv').open(newline='', encoding='utf-8-sig') as f: table = {o['path']:o for o in csv.DictReader(f)}
     assert len(table)==61 and table[HOSTILE]['cluster']!=''
     assert table[moved]['name']=='mugs & <b>more</b>' and {o['name'] for o in table.values()}=={'', 'mugs & <b>more</b>'}
     for how,said in (('copies', 'copied'), ('links to the originals', 'linked')): write_folders(page, folder, how, said)

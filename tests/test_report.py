@@ -12,9 +12,9 @@ from unsupervised_cluster.images import find_images
 from unsupervised_cluster.nuisance import nuisance_report
 from unsupervised_cluster.pixels import decode_images
 from unsupervised_cluster.report import write_report
-from unsupervised_cluster.report_parts import shown_name
 from unsupervised_cluster.results import BrokenFile, Features
 from unsupervised_cluster.samples import sample_photos
+from unsupervised_cluster.sharing import shown_name
 from unsupervised_cluster.stable_k import stable_k
 
 HOSTILE = ['<img src=x onerror=alert(1)>.jpg', '"><script>alert(2)<%2fscript>.jpg', "' onmouseover='alert(3).jpg",

@@ -15,6 +15,7 @@ import numpy as np
 from fastcore.basics import patch
 from .core import SavedFileError,argument_error,atomic_path,read_arrays,write_arrays
 from .results import ImageTable,html_table
+from .sharing import csv_cell,shared_broken,shared_names,shown_name
 
 # %% ../nbs/03_clustering.ipynb #0d39f95a
 @dataclass(frozen=True, repr=False, eq=False)
@@ -56,14 +57,18 @@ class Clustering:
         return np.bincount(self.labels[self.labels>=0], minlength=self.n_clusters)
 
 # %% ../nbs/03_clustering.ipynb #b3fa9f45
+_MAX_NAME = 1000
+
 @patch
 def _check_names(self:Clustering):
-    "Raise an error unless there is a name per cluster, and none twice"
-    texts = all(isinstance(o, str) for o in self.names)
-    if not texts or len(self.names)!=len(self.centers):
-        raise argument_error('names', self.names, f'{len(self.centers)} texts', 'one per cluster')
+    "Raise an error unless there is a name per cluster, none very long, and none twice"
+    got = [shown_name(o, 30) for o in self.names[:20]]
+    if not all(isinstance(o, str) for o in self.names) or len(self.names)!=len(self.centers):
+        raise argument_error('names', got, f'{len(self.centers)} texts', 'one per cluster')
+    if (most := max(map(len, self.names), default=0))>_MAX_NAME:
+        raise argument_error('names', f'a name of {most:,} characters', f'names of {_MAX_NAME:,} at most', 'shorten it')
     given = [o for o in self.names if o]
-    if len(given)!=len(set(given)): raise argument_error('names', self.names, 'names of which none comes twice')
+    if len(given)!=len(set(given)): raise argument_error('names', got, 'names of which none comes twice')
 
 @patch
 def name_of(self:Clustering,
@@ -106,26 +111,28 @@ def members(self:Clustering,
 
 # %% ../nbs/03_clustering.ipynb #2d17d256
 _COLUMNS = ('path','cluster','distance','confidence','problem')
+_TEXTS = 'path','problem','name'
 
 @patch
 def rows(self:Clustering)->Iterator[dict[str,Any]]: # In the order of `images`, then the files that were set aside
     "One `dict` per file: path, cluster, distance, confidence, problem; and name, where clusters have names"
     named = (lambda c: dict(name=self.names[c] if c>=0 else '')) if self.names else lambda c: {}
-    for name,c,d,p in zip(self.images.names, self.labels, self.distance, self.confidence):
+    names = shared_names(self.images)
+    for path,c,d,p in zip(self.images.paths, self.labels, self.distance, self.confidence):
         found = ('', '', '') if c<0 else (int(c), f'{d:.6g}', f'{p:.4f}')
-        yield dict(zip(_COLUMNS, (name, *found, '')), **named(c))
-    for o in self.images.broken:
-        yield dict(zip(_COLUMNS, (self.images.name_of(o.path), '', '', '', o.reason)), **named(-1))
+        yield dict(zip(_COLUMNS, (names[path], *found, '')), **named(c))
+    for name,reason in shared_broken(self.images):
+        yield dict(zip(_COLUMNS, (name, '', '', '', reason)), **named(-1))
 
 @patch
 def to_csv(self:Clustering,
     path:str|Path, # The file to be written
 ):
     "Write one line per file: path, cluster, distance in feature units, confidence in [0, 1], problem (and name)"
-    with atomic_path(path) as tmp, tmp.open('w', newline='', encoding='utf-8', errors='surrogateescape') as f:
+    with atomic_path(path) as tmp, tmp.open('w', newline='', encoding='utf-8-sig') as f:
         out = csv.DictWriter(f, _COLUMNS + (('name',) if self.names else ()))
         out.writeheader()
-        out.writerows(self.rows())
+        out.writerows({k:csv_cell(v) if k in _TEXTS else v for k,v in o.items()} for o in self.rows())
 
 # %% ../nbs/03_clustering.ipynb #809931c6
 @patch
@@ -133,7 +140,7 @@ def _repr_html_(self:Clustering)->str:
     "What a notebook shows: the size of each cluster, its share and its most typical image"
     names,n = self.images.names,max(len(self), 1)
     called = [o or c for c,o in enumerate(self.names or ['']*self.n_clusters)]
-    rows = [(called[c], f'{s:,}', f'{s/n:.0%}', *(names[i] for i in self.members(c, 1)))
+    rows = [(called[c], f'{s:,}', f'{s/n:.0%}', *(shown_name(names[i]) for i in self.members(c, 1)))
             for c,s in enumerate(self.sizes)]
     if lost := (self.labels<0).sum(): rows.append(('none', f'{lost:,}', f'{lost/n:.0%}', ''))
     return html_table(['cluster','images','share','most typical'], rows)

@@ -6,13 +6,17 @@
 __all__ = ['ReadClusters', 'clusters_from_csv']
 
 # %% ../nbs/54_clusters_csv.ipynb #d5df8646
-import csv,re
+import csv,locale,re
+from collections.abc import Callable,Iterator
 from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
+from unicodedata import normalize
 import numpy as np
-from .core import SavedFileError
+from .core import MAX_JSON,SavedFileError,saved_file
 from .results import ImageTable
+from .sharing import cell_text,csv_cell,shared_names,shown_name
 
 # %% ../nbs/54_clusters_csv.ipynb #a6664716
 class ReadClusters(NamedTuple):
@@ -21,47 +25,113 @@ class ReadClusters(NamedTuple):
     names:tuple[str,...]|None # Name of each cluster, '' for none; None where the table has no names
 
 def clusters_from_csv(
-    path:str|Path, # A table with the columns path and cluster, and maybe name; comma or semicolon
-    images:ImageTable, # The images that it must speak of, by their `names`
+    path:str|Path, # A table with the columns path and cluster, and maybe name; as a spreadsheet saves it, too
+    images:ImageTable, # The images that it must speak of
 )->ReadClusters: # In the order of `images`
     "The labels and names in a CSV file that `Clustering.to_csv` wrote, perhaps changed by a person"
-    bad = lambda text: SavedFileError(f'{path}, {text}')
-    row,others,found = {o:i for i,o in enumerate(images.names)},{images.name_of(o.path) for o in images.broken},{}
-    for number,line in enumerate(_lines(path), 2):
-        name,cluster = line['path'] or '',(line['cluster'] or '').strip()
-        if name not in row:
-            if name in others or line.get('problem'): continue
-            raise bad(f'line {number}: there is no image {name!r}')
-        if name in found: raise bad(f'line {number}: {name!r} comes a second time')
-        if cluster and not re.fullmatch('[0-9]{1,9}', cluster):
-            raise bad(f'line {number}: cluster is {cluster!r}, wanted 0, 1, 2, ...')
-        found[name] = int(cluster) if cluster else -1,(line.get('name') or '').strip()
-    if missing := [o for o in images.names if o not in found]:
-        raise bad(f'there is no line for {len(missing):,} of the images, such as {missing[0]!r}')
-    labels = np.array([found[o][0] for o in images.names], dtype=np.int64)
+    bad,found = lambda text: SavedFileError(f'{path}, {text}'),{}
+    for number,line,hits in _lines(path, images):
+        said,cluster = lambda: repr(shown_name(line['path'])),line['cluster'].strip(" \t\r\n\xa0'")
+        if len(hits)>1: raise bad(f'line {number}: {said()} may be any of {len(hits)} images: save it as CSV UTF-8')
+        if hits==[-1] or not hits and line.get('problem', '').strip(): continue # It was set aside
+        if not hits: raise bad(f'line {number}: there is no image {said()}{_advice(line["path"])}')
+        if hits[0] in found: raise bad(f'line {number}: {said()} comes a second time')
+        whole = re.fullmatch(r'([0-9]{1,9})(?:[.,]0{1,2})?', cluster) # A spreadsheet may write 1.0 for 1
+        if cluster and not whole: raise bad(f'line {number}: cluster is {cluster!r:.99}, wanted 0, 1, 2, ...')
+        found[hits[0]] = int(whole[1]) if cluster else -1,cell_text(line.get('name', '').strip())
+    if missing := [o for i,o in enumerate(images.paths) if i not in found]:
+        name = shown_name(images.name_of(missing[0]))
+        raise bad(f'there is no line for {len(missing):,} of the images, such as {name!r}')
+    labels = np.array([found[i][0] for i in range(len(images))], dtype=np.int64)
     if (used := sorted(set(labels[labels>=0].tolist())))!=list(range(len(used))):
-        raise bad(f'the clusters are {", ".join(map(str, used))}: wanted all numbers from 0 to {len(used)-1}')
+        raise bad(f'the clusters are {", ".join(map(str, used))[:99]}: wanted all numbers from 0 to {len(used)-1}')
     return ReadClusters(labels, _names(found.values(), len(used), bad))
 
-# %% ../nbs/54_clusters_csv.ipynb #69e74acf
-def _lines(path:str|Path)->list[dict[str,str]]:
-    "The lines of a CSV file by the names of its columns"
-    try:
-        with Path(path).open(newline='', encoding='utf-8-sig', errors='surrogateescape') as f: text = f.read()
-    except OSError as e: raise SavedFileError(f'cannot read {path}: {e.strerror}') from e
-    first = text.partition('\n')[0]
-    mark = ';' if first.count(';')>first.count(',') else ','
-    try: lines = list(csv.DictReader(StringIO(text, newline=''), delimiter=mark))
-    except csv.Error as e: raise SavedFileError(f'{path} is not a table: {e}') from e
-    if not lines or not {'path','cluster'}<=set(lines[0]):
-        raise SavedFileError(f'{path} has no lines with the columns path and cluster')
-    return lines
+def _advice(name:str)->str:
+    "What to do about a name that a spreadsheet has spoilt"
+    return ': save the table as CSV UTF-8' if '?' in name or '\ufffd' in name else ''
 
 def _names(found, n_clusters:int, bad)->tuple[str,...]|None:
     "The name of each cluster; None where there is none at all"
     names = ['']*n_clusters
     for c,name in found:
         if c<0 or not name: continue
-        if names[c] not in ('',name): raise bad(f'cluster {c} is called {names[c]!r} and {name!r}')
+        if names[c] not in ('',name): raise bad(f'cluster {c} is called {names[c]!r:.99} and {name!r:.99}')
         names[c] = name
     return tuple(names) if any(names) else None
+
+# %% ../nbs/54_clusters_csv.ipynb #69e74acf
+_PAGES = tuple('cp1252 utf-8 cp1250 cp1251 cp1253 cp1254 cp1255 cp1256 cp1257 cp1258 cp874 cp932 cp936 cp949 cp950 '
+               'mac_roman cp437 cp850'.split())
+
+def _decoded(data:bytes)->Iterator[tuple[str,str]]:
+    "Encodings that a table may have, each with its text"
+    start = data[:2]
+    if start in (b'\xff\xfe',b'\xfe\xff'): yield 'utf-16',data.decode('utf-16', 'replace')
+    elif b'\0' in start: yield 'utf-16',data.decode('utf-16-be' if start[:1]==b'\0' else 'utf-16-le', 'replace')
+    else:
+        try: yield 'ascii' if data.isascii() else 'utf-8',data.decode('utf-8-sig')
+        except UnicodeDecodeError:
+            here = locale.getpreferredencoding(False).lower()
+            for o in dict.fromkeys([*([here] if here.startswith('cp') else []), *_PAGES]):
+                yield o,data.decode(o, 'surrogateescape' if o=='utf-8' else 'replace')
+
+def _is_header(row:list[str])->bool: return {'path','cluster'} <= {o.strip().casefold() for o in row}
+
+def _table(text:str)->tuple[str,list[tuple[int,list[str]]]]:
+    "The separator, and the rows that are not blank with the numbers of their lines, the header first"
+    text,rows,start = text.lstrip('\ufeff'),[],1
+    heads = ((o, row) for line in islice(StringIO(text, newline=''), 20) for o in ',;\t|'
+             for row in csv.reader([line], delimiter=o))
+    mark = next((o for o,row in heads if _is_header(row)), None)
+    if mark is None: return '',[]
+    reader = csv.reader(StringIO(text, newline=''), delimiter=mark)
+    for row in reader:
+        if any(o.strip() for o in row) and (rows or _is_header(row)): rows.append((start, row)) # 'sep=;' may come first
+        start = reader.line_num+1
+    return mark,rows
+
+# %% ../nbs/54_clusters_csv.ipynb #0332dcd2
+def _finder(images:ImageTable, page:str, dropped:bool)->Callable[[str],list[int]]:
+    "A function from a cell to the images that it may mean: positions in `images`, -1 for a file that was set aside"
+    paths = {**{o.path:-1 for o in images.broken}, **{o:i for i,o in enumerate(images.paths)}}
+    written = lambda o: csv_cell(o).removeprefix("'").strip() if dropped else csv_cell(o)
+    exact = {written(o):paths[p] for p,o in shared_names(images).items()}
+    loose = lambda o: normalize('NFC', o).strip().casefold()
+    spoilt = lambda o: csv_cell(o).encode(page, 'replace').decode(page, 'replace')
+    near:dict[str,set[int]] = {}
+    def find(cell:str)->list[int]:
+        for o in (cell, cell.strip()):
+            if o in exact: return [exact[o]]
+        if not near: # Only where it is needed
+            for path,o in shared_names(images).items():
+                halves = re.sub('[\U00010000-\U0010ffff]', '??', o) # What UTF-16 writes as two
+                forms = o,str(path),images.name_of(path),csv_cell(o),spoilt(o),spoilt(halves)
+                for form in set(map(loose, forms)): near.setdefault(form, set()).add(paths[path])
+        return sorted(near.get(loose(cell_text(cell))) or near.get(loose(cell), ()))
+    return find
+
+def _fitted(header:list[str], row:list[str], mark:str, find:Callable)->tuple[dict[str,str],list[int]]:
+    "A row by the names of its columns; a path that lost its quotes, and so fell into pieces, is put together again"
+    row,i = row+['']*(len(header)-len(row)),header.index('path')
+    for n in range(min(len(row)-len(header), 99), -1, -1):
+        whole = [*row[:i], mark.join(row[i:i+n+1]), *row[i+n+1:]]
+        if (hits := find(whole[i])) or not n: return dict(zip(header, whole)),hits
+
+# %% ../nbs/54_clusters_csv.ipynb #6ff050d9
+def _lines(path:str|Path, images:ImageTable)->list[tuple[int,dict[str,str],list[int]]]:
+    "The lines of a CSV file: the number, the cells by the names of their columns, and the images that are meant"
+    data,best = saved_file(path, MAX_JSON).read_bytes(),[]
+    for page,text,dropped in ((*o, dropped) for o in _decoded(data) for dropped in (False,True)):
+        find = _finder(images, page, dropped)
+        try: mark,rows = _table(text)
+        except csv.Error as e: raise SavedFileError(f'{path} is not a table: {e}') from e
+        header = [o.strip().casefold() for _,row in rows[:1] for o in row]
+        if twice := {'path','cluster','name'} & {o for o in header if header.count(o)>1}:
+            raise SavedFileError(f'{path} has two columns {min(twice)}')
+        lines = [(number, *_fitted(header, row, mark, find)) for number,row in rows[1:]]
+        known = lambda lines: len({hits[0] for *_,hits in lines if len(hits)==1 and hits[0]>=0})
+        if not best or known(lines)>known(best): best = lines
+        if known(best) in (len(images), len(best)): break
+    if not best: raise SavedFileError(f'{path} has no lines with the columns path and cluster')
+    return best

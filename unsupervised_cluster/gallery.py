@@ -6,7 +6,6 @@
 __all__ = ['Gallery']
 
 # %% ../nbs/57_gallery.ipynb #2528e220
-import io
 from pathlib import Path
 from typing import Any
 import numpy as np
@@ -18,8 +17,8 @@ from .editing import ClusterEditor
 from .images import BrokenImageError,open_image
 from .learner import reconstruct
 from .pixels import resizer
-from .report_parts import shown_name
 from .results import Features
+from .sharing import plain_jpeg,shown_name
 from .similar import map_2d,similar
 from .thumbnails import Thumbnails,small_jpeg
 
@@ -130,7 +129,7 @@ def say(self:Gallery,
     failed:bool=False, # Is it about something that could not be done?
 )->bool: # Whether it could be done
     "Keep what happened last"
-    self.message,self.failed = shown_name(message[:1].upper()+message[1:]),failed
+    self.message,self.failed = shown_name(message[:1].upper()+message[1:], 1000),failed
     return not failed
 
 # %% ../nbs/57_gallery.ipynb #54d35c6c
@@ -167,10 +166,9 @@ def reconstruction(self:Gallery,
     try: pixels = np.array(self.resize(open_image(self.images.paths[i])))[None]
     except BrokenImageError: return None
     made = np.round(reconstruct(self.model, pixels)[0].float().clip(0, 1).numpy()*255).astype(np.uint8)
-    side,out = self.images.sizes[i],io.BytesIO()
+    side = self.images.sizes[i]
     shape = np.maximum(1, np.round(side*384/side.max())).astype(int) if self.method=='squish' else (384,384)
-    Image.fromarray(made).resize(tuple(shape)).save(out, 'JPEG', quality=90)
-    return out.getvalue()
+    return plain_jpeg(Image.fromarray(made).resize(tuple(shape)), 90)
 
 @patch
 def picture(self:Gallery,

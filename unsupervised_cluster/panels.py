@@ -12,6 +12,7 @@ from fastcore.basics import patch
 from ipywidgets import Dropdown,HBox,HTML,Label,Text,ToggleButtons,VBox
 from .editing import ClusterInfo
 from .gallery import Gallery
+from .sharing import shown_name
 from .tiles import Pager,Tile,TileBox,picture_html,push_button
 
 # %% ../nbs/58_panels.ipynb #9653a33a
@@ -22,7 +23,7 @@ def image_tiles(
 )->list[Tile]: # One per image
     "Images as pictures that can be clicked, with the path and the cluster as a hint"
     index,labels,images = [int(i) for i in index],gallery.editor.labels,gallery.images
-    hints = [f'{images.name_of(images.paths[i])} ({gallery.title(labels[i])})' for i in index]
+    hints = [f'{shown_name(images.name_of(images.paths[i]))} ({gallery.title(labels[i])})' for i in index]
     return [Tile(i, jpeg, gallery.caption(i), hint, i in gallery.picked, rule) for i,jpeg,hint,rule
             in zip(index, gallery.thumbnails.many(index), hints, css or ['']*len(index))]
 

@@ -21,6 +21,7 @@ from .history import History
 from .images import BrokenImageError,open_image
 from .clustering import Clustering
 from .results import ImageTable
+from .sharing import plain_picture,shown_name
 
 # %% ../nbs/50_plots.ipynb #605c29e5
 def thumbnail(
@@ -28,7 +29,7 @@ def thumbnail(
     side:int=96, # Height and width of the result in pixels
 )->Image.Image: # RGB, `side` x `side`
     "The whole image on a white square; a crossed grey square if it cannot be read"
-    try: return ImageOps.pad(open_image(path), (side, side), color='white')
+    try: return plain_picture(ImageOps.pad(open_image(path), (side, side), color='white'))
     except BrokenImageError:
         grey = np.full((side, side), 230, np.uint8)
         grey[range(side),range(side)] = grey[range(side),range(side)[::-1]] = 120
@@ -131,7 +132,7 @@ def plot_sizes(
 
 def _tick_names(clustering:Clustering, short:bool=False)->list[str]:
     "The name of each cluster in narrow lines, where a dollar is a dollar; `short` for a number where there is no name"
-    called = [clustering.name_of(c).replace('$', r'\$') for c in range(clustering.n_clusters)]
+    called = [shown_name(clustering.name_of(c), 100).replace('$', r'\$') for c in range(clustering.n_clusters)]
     if short: called = [o if clustering.names and clustering.names[c] else str(c) for c,o in enumerate(called)]
     return [fill(o, 20) for o in called]
 

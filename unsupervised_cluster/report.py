@@ -23,8 +23,9 @@ from .history import History
 from .nuisance import NuisanceReport
 from .report_votes import number_section
 from .report_parts import count_of,data_uri,found_sentence,line_chart,repeat_lines
-from .report_parts import shown_name,small_picture
+from .report_parts import small_picture
 from .results import Features
+from .sharing import path_hider,shared_broken,shared_names,shown_name,told_folders
 from .similar import MAP_COLORS,cluster_style,map_2d,near_duplicates,outliers,spread_out
 from .stable_k import StableK
 
@@ -33,7 +34,9 @@ class _Album:
     "The pictures of a report: each image is decoded once, several at a time, and shown in many places"
     def __init__(self, clustering:Clustering, height:int):
         self.clustering,self.height,self.small = clustering,height,{}
-        self.names,self.sure = clustering.images.names,clustering.confidence
+        paths = clustering.images.paths
+        names = shared_names(clustering.images, paths)
+        self.names,self.sure = [names[o] for o in paths],clustering.confidence
 
     def prepare(self, positions:Iterable[int], progress:Callable|None):
         "Decode the images that will be shown"
@@ -139,10 +142,11 @@ def _others(clustering:Clustering, nuisance:NuisanceReport|None, history:History
                            range(1, len(history)+1), lines, 'epoch')
         text = repr(history).removeprefix('History: ')
         training = dict(text=f'An autoencoder learned to draw the images again: {text}.', chart=chart)
-    reasons = Counter(o.reason.split(':')[0] for o in broken).most_common()
+    aside = shared_broken(clustering.images)
+    reasons = Counter(reason.split(':')[0] for _,reason in aside).most_common()
     text = '; '.join(f'{count_of(n, "file")}: {shown_name(o)}' for o,n in reasons)+'.'
     if len(broken)>most: text += f' The first {most} of them; all are in clusters.csv.'
-    aside = [(shown_name(clustering.images.name_of(o.path)), shown_name(o.reason)) for o in broken[:most]]
+    aside = [(shown_name(name), shown_name(reason, 500)) for name,reason in aside[:most]]
     return dict(nuisance=rows and dict(rows=rows, warning=nuisance.warning), training=training,
                 aside=aside and dict(text=text, rows=aside))
 
@@ -150,22 +154,31 @@ def _others(clustering:Clustering, nuisance:NuisanceReport|None, history:History
 def _made(summary:dict[str,Any]|None, clustering:Clustering, trained:bool)->dict:
     "The lines to repeat it with, and tables of what it was made with"
     if summary is None: return dict(repeat=[], made=[])
-    plain = lambda d: [(shown_name(k), shown_name('-' if v is None else v)) for k,v in d.items()
+    hide = path_hider(told_folders(clustering.images))
+    plain = lambda d: [(shown_name(k), shown_name(hide('-' if v is None else str(v)))) for k,v in d.items()
                        if k!='verbose' and (v is None or isinstance(v, (str,int,float,bool)))]
     told = ('reason','validation_error','k','k_low','k_high','elbow','epochs','images','set_aside')
     run = {k.replace('_', ' '):v for k,v in summary.items() if k not in told and v is not None}
     if isinstance(o := run.get('seconds'), dict): run['seconds'] = ', '.join(f'{k} {v:.1f}' for k,v in o.items())
     if 'made' in run: run['made'] = re.sub(r'T(\d\d:\d\d).*\+00:00$', r' \1 UTC', str(run['made']))
-    arguments,root = summary.get('arguments', {}),clustering.images.root
+    arguments = summary.get('arguments', {})
+    folder = None if summary.get('given') or clustering.images.root is None else _folder_name(clustering) or 'FOLDER'
     tables = [('Run', plain(run)), ('Settings', plain(arguments)), ('Versions', plain(summary.get('versions', {})))]
-    repeat = repeat_lines(arguments, root, trained) if arguments else []
-    return dict(repeat=[shown_name(o) for o in repeat], made=[dict(title=a, rows=b) for a,b in tables if b])
+    repeat = repeat_lines(arguments, folder, trained) if arguments else []
+    return dict(repeat=[shown_name(hide(o), 2000) for o in repeat], made=[dict(title=a, rows=b) for a,b in tables if b])
 
 # %% ../nbs/52_report.ipynb #0b70e9cb
-def _render(data:dict)->str:
-    "The page; every text is escaped"
+def _folder_name(clustering:Clustering)->str:
+    "What the folder of the images is called; '' if that tells who the user is, or where there is none"
+    root = clustering.images.root
+    if root is None or os.path.abspath(root)==os.path.expanduser('~'): return ''
+    return shown_name(os.path.basename(os.path.abspath(root)))
+
+def _render(data:dict, hide:Callable[[str],str])->str:
+    "The page; every text is escaped, and no folder of this machine stands in one"
+    seen = lambda o: hide(o) if type(o) is str and not o.startswith('data:image/') else o
     env = Environment(loader=PackageLoader('unsupervised_cluster'), autoescape=True, undefined=StrictUndefined,
-                      trim_blocks=True, lstrip_blocks=True)
+                      trim_blocks=True, lstrip_blocks=True, finalize=seen)
     return env.get_template('report.html').render(data)
 
 def _facts(clustering:Clustering, choice:KChoice|None)->list[tuple[str,str]]:
@@ -209,7 +222,8 @@ def write_report(
     data |= _others(clustering, nuisance, history) | _made(summary, clustering, bool(history))
     text = _render(dict(data, title=shown_name(title or _title(clustering)), facts=_facts(clustering, choice),
         number=number_section(clustering, features, choice, stable, advice),
-        sentence=found_sentence(clustering, choice), sure_text=_SURE[clustering.agreement is not None]))
+        sentence=found_sentence(clustering, choice), sure_text=_SURE[clustering.agreement is not None]),
+        path_hider(told_folders(clustering.images), anything=False))
     with atomic_path(path) as tmp: tmp.write_text(text, encoding='utf-8')
     return Path(path)
 
@@ -220,8 +234,7 @@ _SURE = ('Confidence is 1 - d1/d2: the distance to the own centre against that t
 
 def _title(clustering:Clustering)->str:
     "What the page is called"
-    root = clustering.images.root
-    return f'Clusters of {root.absolute().name}' if root else f'Clusters of {count_of(len(clustering), "image")}'
+    return f'Clusters of {_folder_name(clustering) or count_of(len(clustering), "image")}'
 
 def _fill(data:dict, album:_Album, progress:Callable|None):
     "Put pictures where positions are"

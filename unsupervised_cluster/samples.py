@@ -15,6 +15,7 @@ from PIL import Image
 from .core import ClusterError,SavedFileError,argument_error,read_json,write_json
 from .images import find_images,open_image
 from .results import ImageTable
+from .sharing import plain_jpeg
 
 # %% ../nbs/11_samples.ipynb #87663a16
 #: Name of each photograph, and where its package keeps it
@@ -64,7 +65,7 @@ def _write_samples(folder:Path, n:int, seed:int, max_side:int, progress:Callable
             name = names[rng.integers(len(names))]
             if name not in photos: photos[name] = open_image(source_path(name))
             file = f'photo_{i+1:04}.jpg'
-            random_crop(photos[name], rng, max_side).save(folder/file, quality=90)
+            (folder/file).write_bytes(plain_jpeg(random_crop(photos[name], rng, max_side), 90))
             out.writerow([file, name])
 
 # %% ../nbs/11_samples.ipynb #f7c22403

@@ -6,7 +6,7 @@
 __all__ = ['small_jpeg', 'Thumbnails']
 
 # %% ../nbs/56_thumbnails.ipynb #58d479ec
-import io,os,warnings
+import os,warnings
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +15,7 @@ from PIL import Image
 from .core import argument_error
 from .images import BrokenImageError,open_image
 from .plots import thumbnail
+from .sharing import plain_jpeg
 
 # %% ../nbs/56_thumbnails.ipynb #5b9bd14e
 def small_jpeg(
@@ -22,14 +23,12 @@ def small_jpeg(
     side:int=128, # Longest side of the result in pixels
     quality:int=80, # Of the JPEG, from 1 to 95
 )->bytes: # A JPEG; of a crossed grey square if the file cannot be read
-    "A small JPEG of an image in its own shape; a smaller image is not enlarged"
+    "A small JPEG of an image in its own shape, of its pixels alone; a smaller image is not enlarged"
     try:
         im = open_image(path, least=side)
         im.thumbnail((side, side), Image.Resampling.LANCZOS)
     except BrokenImageError: im = thumbnail(path, side) # The file may have vanished since it was listed
-    out = io.BytesIO()
-    im.save(out, 'JPEG', quality=quality)
-    return out.getvalue()
+    return plain_jpeg(im, quality)
 
 # %% ../nbs/56_thumbnails.ipynb #5fb2eab9
 class Thumbnails:
