@@ -11,8 +11,7 @@ from unsupervised_cluster.samples import sample_photos
 
 IMAGES = Path(__file__).resolve().parents[1]/'nbs/images'
 CELL = '''from unsupervised_cluster.all import *
-clusterer = ImageClusterer.load('{}')
-explorer = explore(clusterer)
+explorer = explore('{}')
 explorer'''
 RUNS = dict(content=dict(), autoencoder=dict(features='bottleneck', size=64, epochs=20, lr=3e-3, bs=4, n_clusters=9))
 

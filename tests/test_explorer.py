@@ -5,6 +5,7 @@ import csv, json, shutil
 import pytest
 from playwright.sync_api import expect
 from browser import browse, run_all, serve, write_notebook
+from unsupervised_cluster.pipeline import ImageClusterer
 from unsupervised_cluster.samples import sample_photos
 
 expect.set_options(timeout=60_000) # A busy machine may take its time: only what never comes is a failure
@@ -204,3 +205,48 @@ def test_explorer(kind, folder, tmp_path):
         if kind=='lab': read_back(page, table)
         watch = open_page.watch
         assert (watch.outside, watch.errors, watch.dialogs)==([], [], [])
+
+def rerun(page, cell=0):
+    "Run a cell of the notebook that is open in JupyterLab"
+    page.locator('.jp-Notebook .jp-Cell').nth(cell).locator('.cm-content').click()
+    page.keyboard.press('Control+Enter')
+
+def restart(page):
+    "A new kernel, which runs the notebook again"
+    page.get_by_role('menuitem', name='Kernel', exact=True).click()
+    page.get_by_role('menuitem', name='Restart Kernel and Run All Cells').click()
+    page.get_by_role('button', name='Confirm Kernel Restart').click()
+
+def rename(page, i, text):
+    name = rows(page).nth(i).get_by_role('textbox')
+    name.fill(text)
+    name.press('Enter')
+    status(page, text)
+    expect(page.locator('.uc-saved')).to_contain_text('Saved')
+
+def test_edits_stay(tmp_path):
+    "The cell is run again, the kernel is restarted, the page is closed: the edits are there, and in the run folder"
+    folder = tmp_path/'work'
+    fitted = ImageClusterer(n_clusters=4, features='bottleneck', size=32, epochs=1, bs=16, verbose=0)
+    run = fitted.fit(sample_photos(folder/'photos', n=40, max_side=120)).save(folder/'run')
+    write_notebook(folder/'page.ipynb', "from unsupervised_cluster.all import explore\nexplorer = explore('run')\nexplorer")
+    with serve('lab', folder, tmp_path) as url, browse(tmp_path) as open_page:
+        page = open_page(url, 'lab/tree/page.ipynb')
+        run_all(page)
+        expect(rows(page)).to_have_count(4)
+        rename(page, 0, 'mugs')
+        rename(page, 1, 'walls')
+        rerun(page)
+        status(page, 'Going on with 2 edits of 2')
+        button(page, '↶ Undo').click()
+        status(page, 'Undone: named cluster 1: walls')
+        restart(page)
+        status(page, '1 of them undone')
+        button(page, '↷ Redo').click()
+        status(page, 'Named cluster 1: walls')
+        assert '"done": 2' in (run/'edits.json').read_text()
+        page.close()
+    with serve('voila', folder, tmp_path) as url, browse(tmp_path) as open_page:
+        page = open_page(url, 'voila/render/page.ipynb')
+        status(page, 'Going on with 2 edits of 2')
+        expect(rows(page).nth(0).get_by_role('textbox')).to_have_value('mugs')

@@ -6,6 +6,7 @@
 __all__ = ['ClusterEditor', 'ClusterInfo', 'Why']
 
 # %% ../nbs/54_editing.ipynb #239d3a1d
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -143,6 +144,15 @@ def set_k(self:ClusterEditor,
     labels = first.labels if voted else self.sweep.labels[self.sweep.ks.index(k)].astype(first.labels.dtype)
     return self.record(f'{k} clusters', labels=labels, by_hand=first.by_hand, free=int(k), voted=bool(voted),
                     names=first.names if voted else {})
+
+@patch
+def set_aside(self:ClusterEditor)->tuple[int,int]: # How many corrections, and how often to undo to have them back
+    "What `set_k` put aside if it was the last command, else (0, 0); odd images stay odd, and are not counted"
+    anew = [bool(re.fullmatch(r'\d+ clusters', o)) for o in reversed(self.history)]+[True]
+    undos = anew.index(False) if False in anew else 0
+    done = self.history[::-1][undos:undos+anew[undos:].index(True)] if undos else []
+    n = sum(not re.fullmatch(r'(marked|put) [\d,]+ images? (as odd|back)', o) for o in done)
+    return (n,undos) if n else (0,0)
 
 # %% ../nbs/54_editing.ipynb #f858e4ec
 @dataclass(frozen=True)

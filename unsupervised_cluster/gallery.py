@@ -115,13 +115,31 @@ def do(self:Gallery,
     *args:Any, # What it takes
 )->bool: # Whether it could be done
     "Give a command to the editor, and stay where one was if that is still there"
-    editor,before = self.editor,len(self.editor.history)
+    editor,before,names = self.editor,len(self.editor.history),self.editor.state.names
     try: getattr(editor, command)(*args)
     except ClusterError as e: return self.say(str(e), failed=True)
     last = editor.undone[0] if command=='undo' else editor.history[-1] if editor.history else ''
     same = command!='undo' and len(editor.history)==before
     self.open(self.opened, self.page)
-    return self.say('nothing to change' if same else f'undone: {last}' if command=='undo' else last)
+    text = 'nothing to change' if same else f'undone: {last}' if command=='undo' else last
+    gone = [] if same or command in ('undo','redo','rename') else set(names.values())-set(editor.state.names.values())
+    return self.say((command=='set_k' and self._begun_anew(args[0])) or text+_gone(sorted(gone)))
+
+@patch
+def _begun_anew(self:Gallery, k:int)->str:
+    "How to have the corrections back that another number of clusters put aside; '' if there were none"
+    n,undos = self.editor.set_aside()
+    times = {1:'', 2:' twice'}.get(undos, f' {undos} times')
+    source = 'the clusters of the beginning' if k==self.editor.start.n_clusters else 'the sweep'
+    if not n: return ''
+    return f'begun anew with k = {k} from {source}; Undo{times} brings your {n:,} correction{"s"*(n!=1)} back'
+
+def _gone(names:list[str])->str:
+    "Which names went with their clusters"
+    if not names: return ''
+    some = ', '.join(map(repr, names[:3]))+(f' and {len(names)-3:,} more' if len(names)>3 else '')
+    return f'; the name {some} is gone, Undo brings it back' if len(names)==1 else (
+        f'; the names {some} are gone, Undo brings them back')
 
 @patch
 def say(self:Gallery,
