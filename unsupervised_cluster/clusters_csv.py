@@ -42,10 +42,14 @@ def clusters_from_csv(
     if missing := [o for i,o in enumerate(images.paths) if i not in found]:
         name = shown_name(images.name_of(missing[0]))
         raise bad(f'there is no line for {len(missing):,} of the images, such as {name!r}')
-    labels = np.array([found[i][0] for i in range(len(images))], dtype=np.int64)
-    if (used := sorted(set(labels[labels>=0].tolist())))!=list(range(len(used))):
-        raise bad(f'the clusters are {", ".join(map(str, used))[:99]}: wanted all numbers from 0 to {len(used)-1}')
-    return ReadClusters(labels, _names(found.values(), len(used), bad))
+    return _read_clusters([found[i] for i in range(len(images))], bad)
+
+def _read_clusters(found:list[tuple[int,str]], bad:Callable[[str],Exception])->ReadClusters:
+    "Clusters without gaps: those that have no image left are closed up"
+    used = {c:i for i,c in enumerate(sorted({c for c,_ in found if c>=0}))}
+    if not used: raise bad('no image has a cluster')
+    labels = [used.get(c, -1) for c,_ in found]
+    return ReadClusters(np.array(labels, dtype=np.int64), _names(zip(labels, (o for _,o in found)), len(used), bad))
 
 def _advice(name:str)->str:
     "What to do about a name that a spreadsheet has spoilt"

@@ -6,6 +6,7 @@
 __all__ = ['corrected_clustering', 'relabelled', 'Corrections', 'find_corrections']
 
 # %% ../nbs/56_corrections.ipynb #82afea2c
+import os
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -71,12 +72,13 @@ def find_corrections(
     known:str|None=None, # SHA-256 of a file whose corrections are in the clusters already
 )->Corrections: # From the table or from the edits of the explorer, whichever was saved last
     "Read the corrections in a run folder; a file that cannot be read is said and left"
-    changed = [EDITS]*(folder/EDITS).is_file()+['clusters.csv']*('clusters.csv' in changed_files(folder))
+    changed = [o for o in os.listdir(folder) if EDITS.fullmatch(o) and (folder/o).is_file()]
+    changed += [o for o in changed_files(folder) if o=='clusters.csv']
     if not changed: return Corrections(None, '', None)
     path = max((folder/o for o in changed), key=lambda o: o.stat().st_mtime_ns)
     if (digest := file_hash(path))==known: return Corrections(None, '', known)
     try:
-        if path.name==EDITS: found = EditHistory.load(path, clustering, features).to_clustering()
+        if EDITS.fullmatch(path.name): found = EditHistory.load(path, clustering, features).to_clustering()
         else: found = corrected_clustering(clustering, clusters_from_csv(path, clustering.images), features)
     except ClusterError as e: return Corrections(None, f'the corrections were not taken over: {e}', None)
     same = np.array_equal(found.labels, clustering.labels) and (found.names or ())==(clustering.names or ())

@@ -158,7 +158,9 @@ def keep(self:KeptEditor)->KeptEditor: # Itself
     for place in self.places:
         try:
             place.check()
-            with locked(place.folder): self._write(place)
+            with locked(place.folder/'.edits.lock', wait=10) as free:
+                if free is False: raise ClusterError('another explorer is saving its edits and does not end')
+                self._write(place)
         except (OSError, ClusterError) as e:
             failed.append(f'{place.folder}: {getattr(e, "strerror", None) or e}')
             continue
@@ -177,6 +179,7 @@ def say(self:KeptEditor,
     "Add to `note`"
     self.note = f'{self.note}; {text}' if self.note else text[:1].upper()+text[1:]
 
+# %% ../nbs/55_kept_edits.ipynb #3b8a2d2a
 @patch
 def _write(self:KeptEditor, place:EditsPlace):
     "Save in `place`, over nothing that was not written or read here"

@@ -24,8 +24,8 @@ RUN_FILES = ('run.json','report.html','clusters.csv','montage.png','scree.png','
 DATA_FILES = RUN_FILES[-6:]
 #: Folder in a run folder where a new run is prepared; it vanishes when the run is complete
 WORK = '.unsupervised_cluster'
-#: What a person did in the explorer, in a run folder: it is theirs
-EDITS = 'edits.json'
+#: Names of the files with what a person did in the explorer: they are theirs
+EDITS = re.compile(r'edits(-\d+)?\.json')
 
 # %% ../nbs/53_runs.ipynb #a546c1d9
 def _lock(path:Path, wait:float)->int|bool:

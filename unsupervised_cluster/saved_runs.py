@@ -114,11 +114,12 @@ def _way_to(base:Path|None, folder:Path)->str|None:
 @patch
 def _set_edits_aside(self:Run, folder:Path):
     "Give edits of other clusters another name"
-    try: mine = read_json(folder/EDITS, 'ClusterEdits').get('start')==clustering_mark(self.clustering)
-    except SavedFileError: return # There are none, or somebody else's
-    if not mine:
-        kept = keep_file(folder/EDITS).name
-        warnings.warn(f'{EDITS} in {folder} has the edits of the clusters before: it is now {kept}', stacklevel=4)
+    for path in [o for o in folder.iterdir() if EDITS.fullmatch(o.name)]:
+        try: mine = read_json(path, 'ClusterEdits').get('start')==clustering_mark(self.clustering)
+        except SavedFileError: continue # Somebody else's
+        if mine: continue
+        kept = keep_file(path).name
+        warnings.warn(f'{path.name} in {folder} has the edits of the clusters before: it is now {kept}', stacklevel=4)
 
 @patch
 def _draws(self:Run)->dict[str,Callable]:
