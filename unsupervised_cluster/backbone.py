@@ -130,6 +130,14 @@ def state_dict(self:BackboneEncoder)->dict[str,np.ndarray]: # The weights of the
     return {k:v.detach().cpu().numpy().copy() for k,v in self.model_.state_dict().items()}
 
 @patch
+def state_shapes(self:BackboneEncoder)->dict[str,str]: # As for `check_shapes`
+    "The arrays that `load_state_dict` takes; where timm allows it, the network that is asked has no memory of its own"
+    try:
+        with torch.device('meta'): model = self._build()[0]
+    except (TypeError, NotImplementedError, RuntimeError): model = self._build()[0] # It computes with its own numbers
+    return {k:' '.join(map(str, v.shape)) for k,v in model.state_dict().items()}
+
+@patch
 def load_state_dict(self:BackboneEncoder,
     state:dict[str,np.ndarray], # From `state_dict`, of an encoder with the same `name`
 )->BackboneEncoder: # Itself, fitted

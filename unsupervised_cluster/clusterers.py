@@ -233,7 +233,7 @@ def load_state_dict(self:NeighborClusterer,
 )->NeighborClusterer: # Itself; it can `predict`
     "Take over what another one has learned"
     ArrayState.load_state_dict(self, state)
-    found = set(self.reference_.tolist())-{-1}
+    found = set(np.unique(self.reference_).tolist())-{-1}
     if not found or found!=set(range(len(found))):
         raise SavedFileError('the saved labels are not whole numbers from 0, each of them there, or -1 for noise')
     self.reference_ = self.reference_.astype(int)

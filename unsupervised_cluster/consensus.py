@@ -17,9 +17,9 @@ from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits # comes with scikit-learn
 from .cluster import check_k,fit_kmeans,one_thread
-from .core import SavedFileError,argument_error
+from .core import SavedFileError,argument_error,check_shapes
 from .embed import different_rows,graph_vectors,link_parts,neighbor_graph,usual_distance
-from .whitening import unit_rows
+from .whitening import small_numbers,unit_rows
 
 # %% ../nbs/43_consensus.ipynb #f559a518
 #: So many vectors more than clusters are looked at, where the graph does not fall into k parts by itself
@@ -223,7 +223,7 @@ def predict(self:ConsensusClusterer,
     return self.predict_proba(views).argmax(1)
 
 # %% ../nbs/43_consensus.ipynb #29467cb4
-_STATE = dict(rows=2, reference=1, labels=1, agreement=1, stability=1, widths=1, scales=1)    # Dimensions of each
+_STATE = dict(rows='n d', reference='n', labels='m', agreement='m', stability='k', widths='v', scales='v')
 
 @patch
 def state_dict(self:ConsensusClusterer)->dict[str,np.ndarray]: # Names as in `_STATE`
@@ -232,18 +232,26 @@ def state_dict(self:ConsensusClusterer)->dict[str,np.ndarray]: # Names as in `_S
     return {k:getattr(self, f'{k}_') for k in _STATE}
 
 @patch
+def state_shapes(self:ConsensusClusterer)->dict[str,str]: # As for `check_shapes`
+    "The arrays that `load_state_dict` takes"
+    return dict(_STATE, stability=str(self.n_clusters))
+
+@patch
 def load_state_dict(self:ConsensusClusterer,
     state:Mapping[str,np.ndarray], # What `state_dict` gave
 )->ConsensusClusterer: # Itself, fitted
     "Take over what another one has learned"
     if set(state)!=set(_STATE): raise SavedFileError(f'a ConsensusClusterer has {sorted(_STATE)}, not {sorted(state)}')
     s = {k:np.asarray(v) for k,v in state.items()}
-    (n,k),d = (len(s['reference']),self.n_clusters),int(s['widths'].sum())
-    fits = all(s[o].ndim==m for o,m in _STATE.items()) and s['rows'].shape==(n,d) and s['stability'].shape==(k,)
-    fits = fits and s['labels'].shape==s['agreement'].shape and s['widths'].shape==s['scales'].shape
-    if not fits or n<1 or not all(0<=s[o].min() and s[o].max()<k for o in ('reference','labels')):
-        raise SavedFileError(f'the saved clusters do not fit each other, or not {k} clusters: '
-                             f'{ {o:v.shape for o,v in s.items()} }')
+    d = check_shapes({k:v.shape for k,v in s.items()}, self.state_shapes())['d']
+    for o in ('reference','labels','widths'):
+        low,most = (1,d) if o=='widths' else (0,self.n_clusters-1)
+        if s[o].dtype.kind not in 'iu' or s[o].min()<low or s[o].max()>most:
+            raise SavedFileError(f'{o} has something else than whole numbers from {low} to {most}')
+    if (width := sum(s['widths'].tolist()))!=d:
+        raise SavedFileError(f'the views have {width} numbers, the rows {d}: they do not belong together')
+    s |= dict(rows=small_numbers('rows', s['rows']), scales=small_numbers('scales', s['scales'], positive=True))
+    for o in ('agreement','stability'): small_numbers(o, s[o])
     for o,v in s.items(): setattr(self, f'{o}_', v)
     return self
 

@@ -15,8 +15,9 @@ from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.exceptions import NotFittedError
 from .contrastive import VIEWS,ContrastiveNet,fit_square,guess_margin,guess_views
 from .contrastive_training import contrastive_learner,default_epochs,fit_contrastive,pixel_dls
-from .core import SavedFileError,argument_error
+from .core import SavedFileError,argument_error,check_shapes
 from .pixels import check_pixels,pixels_digest
+from .whitening import small_numbers
 
 # %% ../nbs/35_contrastive_encoder.ipynb #31ffa540
 class ContrastiveEncoder(TransformerMixin, BaseEstimator):
@@ -73,8 +74,10 @@ def _check(self:ContrastiveEncoder):
     if not whole(self.bs, 2): raise argument_error('bs', self.bs, 'a whole number, 2 or more')
 
 @patch
-def _encode(self:ContrastiveEncoder, pixels:np.ndarray, bs:int=256)->np.ndarray:
+def _encode(self:ContrastiveEncoder, pixels:np.ndarray)->np.ndarray:
     "The features of images, with the network on the device where it is"
+    side = max(self.size_, *pixels.shape[1:3])*(1+2*self.margin_)
+    bs = max(1, min(256, int(2**24/(3*side**2)))) # Larger images in smaller batches
     encoder,starts = self.net_.eval().encoder,range(0, len(pixels), bs)
     device,X = next(encoder.parameters()).device,np.empty((len(pixels), self.widths[-1]), np.float32)
     for i in self.progress(starts, total=len(starts)) if self.progress else starts:
@@ -93,21 +96,26 @@ def state_dict(self:ContrastiveEncoder)->dict[str,np.ndarray]: # Weights by name
                 views=np.array(list(VIEWS).index(self.views_)), losses=self.losses_)
 
 @patch
+def state_shapes(self:ContrastiveEncoder)->dict[str,str]: # As for `check_shapes`
+    "The arrays that `load_state_dict` takes; the network that is asked has no memory of its own"
+    with torch.device('meta'): net = ContrastiveNet(self.widths, seed=self.seed).encoder.state_dict()
+    shapes = {f'encoder.{k}':' '.join(map(str, v.shape)) for k,v in net.items()}
+    return dict(shapes, size='', margin='', views='', losses='e')
+
+@patch
 def load_state_dict(self:ContrastiveEncoder,
     state:dict[str,np.ndarray], # From `state_dict`, of an encoder with the same `widths`
 )->ContrastiveEncoder: # Itself, fitted
     "Take over what `state_dict` gave"
+    where = f'this is not the state of a ContrastiveEncoder with widths {tuple(self.widths)}'
+    check_shapes({k:np.shape(o) for k,o in state.items()}, wanted := self.state_shapes(), where)
+    if lost := sorted({*wanted}-{*state}-{'losses'}): raise SavedFileError(f'{where}: {lost[0]} is missing')
+    for k,o in state.items(): small_numbers(k, o)
+    size,margin,views = (state[o].item() for o in ('size','margin','views'))
+    if not 1<=size<=4096 or not 0<=margin<=.5 or views not in range(len(VIEWS)):
+        raise SavedFileError(f'{where}: size, margin or views are out of range')
     net = ContrastiveNet(self.widths, seed=self.seed)
-    wanted = {f'encoder.{k}':tuple(v.shape) for k,v in net.encoder.state_dict().items()}
-    for k,shape in dict(wanted, size=(), margin=(), views=()).items():
-        if getattr(state.get(k), 'shape', None)!=shape:
-            raise SavedFileError(f'this is not the state of a ContrastiveEncoder with widths {tuple(self.widths)}: '
-                                 f'{k} is missing or has another shape')
-    if len(extra := sorted({*state}-{*wanted,'size','margin','views','losses'})):
-        raise SavedFileError(f'this is not the state of a ContrastiveEncoder: {extra[0]} does not belong there')
-    if int(state['size'])<1 or not 0<=int(state['views'])<len(VIEWS) or not 0<=float(state['margin'])<1:
-        raise SavedFileError('this is not the state of a ContrastiveEncoder: size, margin or views are out of range')
-    net.encoder.load_state_dict({k.removeprefix('encoder.'):torch.tensor(state[k]) for k in wanted})
-    self.net_,self.size_,self.views_ = net.eval(),int(state['size']),list(VIEWS)[int(state['views'])]
-    self.margin_,self.losses_ = float(state['margin']),np.asarray(state.get('losses', ()), np.float32)
+    net.encoder.load_state_dict({k.removeprefix('encoder.'):torch.tensor(o) for k,o in state.items() if '.' in k})
+    self.net_,self.size_,self.views_ = net.eval(),int(size),list(VIEWS)[int(views)]
+    self.margin_,self.losses_ = float(margin),np.asarray(state.get('losses', ()), np.float32)
     return self

@@ -24,7 +24,7 @@ from .data import seeded
 from .deep import (ClusterLoss,ClusterNet,SharpenTarget,cluster_dls,embed_pixels,soft_assign,
                                        start_net)
 from .pixels import PixelStore,check_pixels
-from .saving import MODELS
+from .saving import MODELS,model_shapes,said_model
 
 # %% ../nbs/45_deep_clusterer.ipynb #e9e8d474
 class DeepClusterer(ClusterMixin, BaseEstimator):
@@ -138,9 +138,13 @@ def load(cls:DeepClusterer,
     model:nn.Module|None=None, # An autoencoder of the same kind, needed if it is not one of `MODELS`; it is copied
 )->DeepClusterer: # It can `predict`, as it was saved
     "Load what `save` wrote; nothing is unpickled"
-    head,arrays = read_arrays(path, 'DeepClusterer')
-    if model is None and head.get('model') not in MODELS:
-        raise argument_error('model', None, f'a {head.get("model")} to fill', 'it is not one of ours')
+    def shapes(head):
+        if model is None and head.get('model') not in list(MODELS):
+            raise argument_error('model', None, f'a {head.get("model")!r:.99} to fill', 'it is not one of ours')
+        own = said_model(head, f'{path} is damaged') if model is None else model
+        ends = {'embed.weight':'d z', 'embed.bias':'d', 'unembed.weight':'z d', 'unembed.bias':'z', 'centers':'k d'}
+        return model_shapes(own, 'model') | ends
+    head,arrays = read_arrays(path, 'DeepClusterer', shapes)
     try:
         if model is None: model = MODELS[head['model']](**head['config'])
         self,axes,centers = cls(model, **head['arguments']),arrays['embed.weight'],arrays['centers']

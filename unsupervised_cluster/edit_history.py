@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from fastcore.basics import patch
 from sklearn.metrics import pairwise_distances
+from .checks import Rule,check_values,list_of,text,whole
 from .clustering import Clustering
 from .core import ClusterError,SavedFileError,argument_error,read_json,write_json
 from .edit_state import EditState,apply_changes,span_rows,state_changes
@@ -152,6 +153,9 @@ def save(self:EditHistory,
     steps = [dict(text=text, **state_changes(a, b)) for (text,_),a,b in zip(self._steps[1:], states, states[1:])]
     write_json(path, 'ClusterEdits', dict(start=_mark(self.start), done=self._at, steps=steps))
 
+_EDITS = dict(start=text(), done=whole(0, 10**5),
+              steps=list_of(Rule('a step', lambda o: type(o) is dict), 10**5)) # Each keeps three arrays
+
 @patch(cls_method=True)
 def load(cls:EditHistory,
     path:str|Path, # A file written by `EditHistory.save`
@@ -163,10 +167,13 @@ def load(cls:EditHistory,
     self,data = cls(clustering, features, **kwargs),read_json(path, 'ClusterEdits')
     if data.get('start')!=_mark(clustering): raise SavedFileError(f'{path} has the edits of another clustering')
     try:
-        for o in data['steps']: self._steps.append((str(o['text']), apply_changes(self._steps[-1][1], o)))
+        check_values(data, _EDITS, whole_table=True)
+        for o in data['steps']:
+            rest = {k:v for k,v in o.items() if k!='text'}
+            check_values(dict(text=o.get('text')), dict(text=text(10**5)))
+            self._steps.append((o['text'], apply_changes(self._steps[-1][1], rest)))
         self._at = range(len(self._steps)).index(data['done'])
-    except (KeyError, TypeError, ValueError, SavedFileError) as e:
-        raise SavedFileError(f'{path} is damaged: {e}') from e
+    except (ValueError, SavedFileError) as e: raise SavedFileError(f'{path} is damaged: {e}') from e
     return self
 
 def _mark(clustering:Clustering)->str:

@@ -9,6 +9,7 @@ __all__ = ['span_rows', 'EditState', 'state_changes', 'apply_changes']
 from dataclasses import dataclass
 import numpy as np
 from .clustering import Clustering
+from .checks import Rule,check_values,dict_of,list_of,one_of,text,whole
 from .core import SavedFileError,argument_error
 
 # %% ../nbs/51_edit_state.ipynb #119a3dc3
@@ -59,26 +60,29 @@ def state_changes(
                 by_hand=differ('by_hand'), names={str(c):o for c,o in after.names.items()},
                 free=int(after.free), voted=bool(after.voted))
 
+_PLACES = list_of(whole(0, 2**31), 2**31)
+_CHANGES = dict(images=_PLACES, labels=_PLACES, odd=_PLACES, by_hand=_PLACES, free=whole(0, 2**31),
+                names=dict_of(Rule('a number', lambda o: o.isdecimal() and len(o)<10), text(), 10**6),
+                voted=one_of(True, False))
+
 def apply_changes(
     before:EditState, # The moment that they were written for
     changes:dict, # From `state_changes`
 )->EditState: # The next moment
     "What `before` becomes by `changes`"
+    check_values(changes, _CHANGES, 'the saved changes are damaged', whole_table=True)
     try:
         arrays = {k:getattr(before, k).copy() for k in ('labels','odd','by_hand')}
         arrays['labels'][_positions(changes['images'], before)] = _positions(changes['labels'])
         for k in ('odd','by_hand'): arrays[k][_positions(changes[k], before)] ^= True
         names = {int(k):v for k,v in changes['names'].items()}
-        free,voted = changes['free'],changes['voted']
-        if not isinstance(free, int) or not isinstance(voted, bool): raise argument_error('free', free, 'an int')
-        if not all(isinstance(o, str) for o in names.values()): raise argument_error('names', names, 'texts')
-        return EditState(**arrays, names=names, free=free, voted=voted)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as e:
+        return EditState(**arrays, names=names, free=changes['free'], voted=changes['voted'])
+    except (IndexError, ValueError, OverflowError) as e:
         raise SavedFileError(f'the saved changes are damaged: {e!r}') from e
 
 def _positions(numbers:list[int], state:EditState|None=None)->np.ndarray:
     "Whole numbers from 0, where there is a `state` below its number of images"
     index = np.array(numbers, dtype=np.int64)
-    if any(type(o) is not int for o in numbers) or (index<0).any() or (state and (index>=len(state.odd)).any()):
-        raise argument_error('positions', numbers[:9], 'whole numbers from 0 below the number of images')
+    if state and (index>=len(state.odd)).any():
+        raise argument_error('positions', numbers, f'whole numbers from 0 to {len(state.odd)-1}')
     return index

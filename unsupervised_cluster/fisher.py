@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits # comes with scikit-learn
 from .core import SavedFileError,argument_error
 from .pixels import check_pixels
-from .whitening import ArrayState,WhitenedPCA,unit_rows
+from .whitening import ArrayState,WhitenedPCA,part_shapes,unit_rows
 
 # %% ../nbs/32_fisher.ipynb #573b8d9a
 def posteriors(
@@ -78,6 +78,7 @@ def fisher_vector(
 class FisherVectors(ArrayState, TransformerMixin, BaseEstimator):
     "From local descriptors to one row per image: PCA, Fisher vector, signed root, length 1 (Perronnin et al. 2010)"
     _shapes = dict(mean_='d', components_='q d', weights_='k', means_='k q', variances_='k q')
+    _positive = 'weights_','variances_'
     def __init__(self,
         n_pca:int=40, # Main components of the descriptors to keep, at most; 1 or more
         n_gaussians:int=64, # In the mixture, 1 or more
@@ -143,6 +144,12 @@ class FisherEncoder(TransformerMixin, BaseEstimator):
         self.n_pca,self.n_gaussians,self.n_out,self.whiten = n_pca,n_gaussians,n_out,whiten
         self.n_fit,self.bs,self.seed = n_fit,bs,seed
 
+    def batch_size(self,
+        pixels:np.ndarray, # Images, uint8, shape (n, h, w, 3)
+    )->int: # 1 or more; a subclass that has many descriptors per image may want fewer
+        "How many of these images to describe at a time"
+        return self.bs
+
     def describe(self,
         pixels:np.ndarray, # A batch of images, uint8, shape (n, h, w, 3)
     )->np.ndarray: # Their local descriptors, float32, shape (n, m, d)
@@ -156,9 +163,10 @@ def _learn_vectors(self:FisherEncoder, pixels:np.ndarray, n_images:int=256, n_sa
     rng = np.random.default_rng(self.seed)
     rows = np.sort(rng.permutation(len(pixels))[:n_images])
     some = lambda o: o[rng.permutation(len(o))[:-(-n_sample//len(rows))]]
-    starts = range(0, len(rows), self.bs)
+    bs = self.batch_size(pixels)
+    starts = range(0, len(rows), bs)
     each = self.progress(starts, total=len(starts)) if self.progress else starts
-    sample = [some(o) for i in each for o in self.describe(np.asarray(pixels[rows[i:i+self.bs]]))]
+    sample = [some(o) for i in each for o in self.describe(np.asarray(pixels[rows[i:i+bs]]))]
     self.vectors_ = FisherVectors(self.n_pca, self.n_gaussians, self.n_place, n_sample, seed=self.seed).fit(sample)
 
 @patch
@@ -173,10 +181,10 @@ def _threads(n:int)->Iterator[None]:
 
 def _pass(encoders:Sequence[FisherEncoder], work:Callable, pixels:np.ndarray, rows:np.ndarray)->list[np.ndarray]:
     "What `work(encoder, descriptors)` gives for the images in `rows`, by encoder; an image is described once for all"
-    first = encoders[0]
-    starts,jobs = range(0, len(rows), first.bs),first.n_threads
+    first,bs = encoders[0],encoders[0].batch_size(pixels)
+    starts,jobs = range(0, len(rows), bs),first.n_threads
     def one(i):
-        described = first.describe(np.asarray(pixels[rows[i:i+first.bs]]))
+        described = first.describe(np.asarray(pixels[rows[i:i+bs]]))
         return [work(o, described) for o in encoders]
     with _threads(jobs):
         found = Parallel(jobs, require='sharedmem', return_as='generator')(delayed(one)(i) for i in starts)
@@ -243,6 +251,12 @@ def state_dict(self:FisherEncoder)->dict[str,np.ndarray]: # Both parts' arrays, 
     check_is_fitted(self)
     parts = dict(vectors=self.vectors_, whitening=self.whitening_)
     return {f'{part}.{k}':v for part,o in parts.items() for k,v in o.state_dict().items()}
+
+@patch
+def state_shapes(self:FisherEncoder)->dict[str,str]: # As for `check_shapes`
+    "The arrays that `load_state_dict` takes"
+    return part_shapes(vectors=FisherVectors._shapes | dict(weights_=str(self.n_gaussians)),
+                       whitening=WhitenedPCA._shapes)
 
 @patch
 def load_state_dict(self:FisherEncoder,

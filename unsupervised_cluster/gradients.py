@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from fastcore.basics import patch
 from torch import Tensor
 from .core import argument_error
 from .fisher import FisherEncoder
@@ -100,15 +101,32 @@ class GradientEncoder(FisherEncoder):
         super().__init__(n_pca, n_gaussians, n_out, whiten, n_fit, bs, seed)
         self.size,self.cells,self.step = size,cells,step
 
-    def describe(self,
-        pixels:np.ndarray, # A batch of images, uint8, shape (n, h, w, 3)
-    )->np.ndarray: # Descriptors, float32, shape (n, m, 130)
-        "Dense RootSIFT of the grey images, and the place of each patch"
-        size = working_size(pixels) if self.size is None else self.size
+    def n_patches(self,
+        size:int, # Height and width of the images in pixels
+    )->int: # 1 or more
+        "How many descriptors an image has, or an `ArgumentError` for parameters that cannot be used"
         whole = lambda o,low,high: isinstance(o, (int,np.integer)) and low<=o<=high
         if not whole(size, 4, 4096): raise argument_error('size', size, 'a whole number of pixels, 4 or more, or None')
         if not self.cells or not all(whole(o, 1, size//4) for o in self.cells):
             raise argument_error('cells', self.cells, f'whole numbers from 1 to {size//4}',
                                  f'four of them must fit into {size} pixels')
         if not whole(self.step, 1, size): raise argument_error('step', self.step, 'a whole number of pixels, 1 or more')
-        return dense_rootsift(grey_images(pixels, size), self.cells, self.step).numpy()
+        return sum(((size-4*o)//self.step+1)**2 for o in self.cells)
+
+# %% ../nbs/33_gradients.ipynb #ce00e3ec
+@patch
+def batch_size(self:GradientEncoder,
+    pixels:np.ndarray, # Images, uint8, shape (n, h, w, 3)
+)->int: # `bs`, or fewer with a small step, whose descriptors would fill the memory
+    "How many of these images to describe at a time"
+    n = self.n_patches(working_size(pixels) if self.size is None else self.size)
+    return min(self.bs, max(1, 2**17//n))
+
+@patch
+def describe(self:GradientEncoder,
+    pixels:np.ndarray, # A batch of images, uint8, shape (n, h, w, 3)
+)->np.ndarray: # Descriptors, float32, shape (n, m, 130)
+    "Dense RootSIFT of the grey images, and the place of each patch"
+    size = working_size(pixels) if self.size is None else self.size
+    self.n_patches(size) # Raises an error if it cannot be done
+    return dense_rootsift(grey_images(pixels, size), self.cells, self.step).numpy()

@@ -9,7 +9,8 @@ __all__ = ['History', 'add_epoch', 'stale_epochs', 'history_dict', 'history_from
 from dataclasses import asdict,dataclass
 from typing import Any
 import numpy as np
-from .core import SavedFileError,argument_error
+from .checks import Rule,check_values,list_of
+from .core import ArgumentError,SavedFileError,argument_error
 
 # %% ../nbs/02_history.ipynb #2d0e6e35
 @dataclass(frozen=True)
@@ -60,9 +61,13 @@ def history_dict(
     "The history as plain lists"
     return {k:list(v) for k,v in asdict(history).items()}
 
+_NUMBERS = list_of(Rule('a number from -1e+30 to 1e+30 or NaN', lambda o: type(o) in (int,float) and not abs(o)>1e30), 10**5)
+
 def history_from(
     d:dict[str,Any], # What `history_dict` gave
 )->History: # The same history
     "The history that `history_dict` described"
-    try: return History(*(tuple(map(float, d[k])) for k in ('train_loss','valid_loss','seconds')))
-    except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'the saved history is damaged: {e!r}') from e
+    found = check_values(d, dict.fromkeys(names := ('train_loss','valid_loss','seconds'), _NUMBERS),
+                         'the saved history is damaged', whole_table=True)
+    try: return History(*(tuple(map(float, found[k])) for k in names))
+    except ArgumentError as e: raise SavedFileError(f'the saved history is damaged: {e}') from e

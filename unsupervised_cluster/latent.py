@@ -6,6 +6,7 @@
 __all__ = ['LatentMaps', 'PooledEncoder', 'FisherBottleneck']
 
 # %% ../nbs/34_latent.ipynb #a5ad3084
+import math
 from typing import Any
 import numpy as np
 import torch
@@ -41,6 +42,15 @@ class LatentMaps:
         if self.model is None: raise argument_error('model', None, 'a trained model', 'call `attach(model)` first')
         return self.model
 
+    def batch_size(self,
+        pixels:np.ndarray, # Images, uint8, shape (n, h, w, 3)
+    )->int: # `bs`, or fewer where the maps of so many images would fill the memory
+        "How many of these images to encode at a time"
+        if not isinstance(self.bs, (int,np.integer)) or self.bs<1:
+            raise argument_error('bs', self.bs, 'a whole number, 1 or more')
+        channels = max((getattr(o, 'out_channels', 1) for o in self.attached.modules()), default=1)
+        return min(self.bs, max(1, 2**27//(channels*pixels.shape[1]*pixels.shape[2])))
+
     def maps(self,
         pixels:np.ndarray, # A batch of images, uint8, shape (n, h, w, 3)
     )->np.ndarray: # What the layer gives out, float32, shape (n, channels, height, width)
@@ -54,7 +64,7 @@ class LatentMaps:
 # %% ../nbs/34_latent.ipynb #1b863647
 class PooledEncoder(LatentMaps, ArrayState, TransformerMixin, BaseEstimator):
     "From images to the mean of each channel of a layer in each cell of a grid, standardized"
-    _shapes = dict(mean_='d', scale_='d')
+    _shapes,_positive = dict(mean_='d', scale_='d'),('scale_',)
     def __init__(self,
         grid:int=7, # Cells per side, 1 or more; fewer where the layer has fewer places
         layer:str|None=None, # Name of the sub-module to listen to; None for the model's bottleneck
@@ -64,11 +74,11 @@ class PooledEncoder(LatentMaps, ArrayState, TransformerMixin, BaseEstimator):
     def _cells(self, pixels:np.ndarray)->np.ndarray:
         "The means in the cells, one row per image"
         check_pixels(pixels)
-        for k,v in (('grid',self.grid),('bs',self.bs)):
-            if not isinstance(v, (int,np.integer)) or v<1: raise argument_error(k, v, 'a whole number, 1 or more')
-        starts,res = range(0, len(pixels), self.bs),[]
+        if not isinstance(self.grid, (int,np.integer)) or self.grid<1:
+            raise argument_error('grid', self.grid, 'a whole number, 1 or more')
+        starts,res = range(0, len(pixels), bs := self.batch_size(pixels)),[]
         for i in self.progress(starts, total=len(starts)) if self.progress else starts:
-            maps = torch.as_tensor(self.maps(pixels[i:i+self.bs]))
+            maps = torch.as_tensor(self.maps(pixels[i:i+bs]))
             size = [min(self.grid, o) for o in maps.shape[2:]]
             res.append(F.adaptive_avg_pool2d(maps, size).flatten(1).numpy())
         return np.concatenate(res)
@@ -130,6 +140,9 @@ class FisherBottleneck(LatentMaps, FisherEncoder):
             if not isinstance(v, (int,np.integer)) or v<1: raise argument_error(k, v, 'a whole number, 1 or more')
         maps = torch.as_tensor(self.maps(pixels))
         h,w = (min(self.side, o) for o in maps.shape[2:])
+        numbers = math.prod([(n-o)//self.step+1 for n,o in zip(maps.shape[2:], (h,w))])*len(maps)*maps.shape[1]*h*w
+        if numbers>2**27: raise argument_error('step', self.step, 'a larger one, or a smaller `side` or `bs`',
+                                               f'the patches of {len(maps)} images take {4*numbers/1e9:.1f} GB')
         rows = F.unfold(maps, (h,w), stride=self.step).mT
         y,x = ((torch.arange(0, n-o+1, self.step)+o/2)/n-.5 for n,o in zip(maps.shape[2:], (h,w)))
         xy = torch.cartesian_prod(y, x).flip(1).expand(len(rows), -1, -1)

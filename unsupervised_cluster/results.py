@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any,NamedTuple
 import numpy as np
 from fastcore.basics import patch
-from .arrays import all_finite
+from .arrays import all_finite,row_blocks
+from .checks import check_values,list_of,text,whole
 from .core import (ArgumentError,SavedFileError,argument_error,atomic_path,read_json,saved_file,
                                        write_json)
 
@@ -199,16 +200,29 @@ def load(cls:Features,
     "Load what `save` wrote; nothing is unpickled"
     path = _npy(path)
     d = read_json(path.with_suffix('.json'), 'Features')
-    try: X = np.load(saved_file(path), mmap_mode='r' if mmap else None, allow_pickle=False)
+    try: X = np.load(saved_file(path), mmap_mode='r', allow_pickle=False) # Nothing is read yet
     except SavedFileError: raise
     except Exception as e: raise SavedFileError(f'cannot read {path}: {e}') from e # A stranger's file may do anything
     if not isinstance(X, np.ndarray): raise SavedFileError(f'cannot read {path}: it is a zip, wanted one array')
+    _check_rows(X, path)
     try:
-        if (shape := tuple(d['shape'])) and math.prod(shape)!=X.shape[-1]:
-            raise argument_error('shape', shape, f'the shape of {X.shape[-1]} numbers')
-        return cls(X, ImageTable.from_dict(d['images'], outside), str(d['features']), shape)
-    except (KeyError, IndexError, TypeError, ArgumentError) as e:
+        rules = dict(features=text(200), shape=list_of(whole(1, 2**24), 9))
+        check_values({k:o for k,o in d.items() if k!='images'}, rules, whole_table=True)
+        if (shape := tuple(d['shape'])) and math.prod(shape)!=X.shape[1]:
+            raise argument_error('shape', shape, f'the shape of {X.shape[1]} numbers')
+        images = ImageTable.from_dict(d['images'], outside)
+        if len(images)!=len(X): raise argument_error('X', X.shape, f'{len(images)} rows', 'one per image')
+        return cls(X if mmap else np.array(X), images, d['features'], shape)
+    except (KeyError, ArgumentError, SavedFileError) as e:
         raise SavedFileError(f'{path} does not fit its .json: {e}') from e
+
+def _check_rows(X:np.ndarray, path:Path):
+    "Raise an error unless `X` are rows of numbers that can be computed with"
+    dtype = X.dtype
+    if X.ndim!=2 or X.shape[1]>2**24 or dtype.kind!='f' or dtype.itemsize>8 or not dtype.isnative:
+        raise SavedFileError(f'{path} holds {dtype} of shape {X.shape}, wanted float32 of shape (n, d)')
+    if dtype.itemsize==8 and not all((np.abs(X[o])<=1e18).all() for o in row_blocks(X)):
+        raise SavedFileError(f'{path} has something else than numbers from -1e18 to 1e18')
 
 def _npy(path:str|Path)->Path:
     "`path`, if its name is one that NumPy leaves alone"
