@@ -44,12 +44,6 @@ def clusters_from_csv(
         raise bad(f'there is no line for {len(missing):,} of the images, such as {name!r}')
     return _read_clusters([found[i] for i in range(len(images))], bad)
 
-def _read_clusters(found:list[tuple[int,str]], bad:Callable[[str],Exception])->ReadClusters:
-    "Clusters without gaps: those that have no image left are closed up"
-    used = {c:i for i,c in enumerate(sorted({c for c,_ in found if c>=0}))}
-    if not used: raise bad('no image has a cluster')
-    labels = [used.get(c, -1) for c,_ in found]
-    return ReadClusters(np.array(labels, dtype=np.int64), _names(zip(labels, (o for _,o in found)), len(used), bad))
 
 def _advice(name:str)->str:
     "What to do about a name that a spreadsheet has spoilt"
@@ -121,6 +115,13 @@ def _fitted(header:list[str], row:list[str], mark:str, find:Callable)->tuple[dic
     for n in range(min(len(row)-len(header), 99), -1, -1):
         whole = [*row[:i], mark.join(row[i:i+n+1]), *row[i+n+1:]]
         if (hits := find(whole[i])) or not n: return dict(zip(header, whole)),hits
+
+def _read_clusters(found:list[tuple[int,str]], bad:Callable[[str],Exception])->ReadClusters:
+    "Clusters without gaps: those that have no image left are closed up"
+    used = {c:i for i,c in enumerate(sorted({c for c,_ in found if c>=0}))}
+    if not used: raise bad('no image has a cluster')
+    labels = [used.get(c, -1) for c,_ in found]
+    return ReadClusters(np.array(labels, dtype=np.int64), _names(zip(labels, (o for _,o in found)), len(used), bad))
 
 # %% ../nbs/54_clusters_csv.ipynb #6ff050d9
 def _lines(path:str|Path, images:ImageTable)->list[tuple[int,dict[str,str],list[int]]]:

@@ -148,6 +148,20 @@ def _owns(self:KeptEditor, path:Path, was:str)->bool:
     try: return file_hash(saved_file(path))==was or begins(EditHistory.load(path, self.start), self)
     except (OSError, ClusterError): return False
 
+# %% ../nbs/55_kept_edits.ipynb #3b8a2d2a
+@patch
+def _write(self:KeptEditor, place:EditsPlace):
+    "Save in `place`, over nothing that was not written or read here"
+    path,was = self._mine.get(place.folder, (None, ''))
+    new = next_name(place.folder/f'{place.stem}.json')
+    if path is None and self.path: new = next((o for o in place.files() if self._owns(o, '')), new) # It comes home
+    if path is None: self.say(f'edits are saved as you make them, in {_shown(new, place.run)}')
+    elif not self._owns(path, was):
+        self.say(f'{path} was changed elsewhere and stays as it is; the edits made here are saved in {new}')
+        path = None
+    self.save(path := path or new)
+    self.path,self._mine[place.folder] = path,(path, file_hash(path))
+
 # %% ../nbs/55_kept_edits.ipynb #38b24f88
 _UNSAVED = {} # Editors that could not be saved: they must not vanish with their explorer
 
@@ -178,20 +192,6 @@ def say(self:KeptEditor,
 ):
     "Add to `note`"
     self.note = f'{self.note}; {text}' if self.note else text[:1].upper()+text[1:]
-
-# %% ../nbs/55_kept_edits.ipynb #3b8a2d2a
-@patch
-def _write(self:KeptEditor, place:EditsPlace):
-    "Save in `place`, over nothing that was not written or read here"
-    path,was = self._mine.get(place.folder, (None, ''))
-    new = next_name(place.folder/f'{place.stem}.json')
-    if path is None and self.path: new = next((o for o in place.files() if self._owns(o, '')), new) # It comes home
-    if path is None: self.say(f'edits are saved as you make them, in {_shown(new, place.run)}')
-    elif not self._owns(path, was):
-        self.say(f'{path} was changed elsewhere and stays as it is; the edits made here are saved in {new}')
-        path = None
-    self.save(path := path or new)
-    self.path,self._mine[place.folder] = path,(path, file_hash(path))
 
 # %% ../nbs/55_kept_edits.ipynb #2901b2ec
 def find_edits(

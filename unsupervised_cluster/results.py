@@ -216,6 +216,8 @@ def load(cls:Features,
     except (KeyError, ArgumentError, SavedFileError) as e:
         raise SavedFileError(f'{path} does not fit its .json: {e}') from e
 
+
+# %% ../nbs/01_results.ipynb #98acb406
 def _check_rows(X:np.ndarray, path:Path):
     "Raise an error unless `X` are rows of numbers that can be computed with"
     dtype = X.dtype

@@ -28,7 +28,9 @@ MAX_SIZE = 2048
 _COUNT,_SEED = whole(1, 2**31),or_none(whole(0, 2**32-1))
 #: What a run may say of the arguments of `ImageClusterer`
 ARGUMENT_RULES:dict[str,Rule] = dict(
-    n_clusters=or_none(_COUNT), features=one_of(*ENCODERS), clusterer=one_of('auto', *CLUSTERERS),
+    n_clusters=or_none(_COUNT),
+    features=Rule('a name in `ENCODERS`', lambda o: type(o) is str and o in ENCODERS), # Which may get more
+    clusterer=one_of('auto', *CLUSTERERS),
     size=or_none(whole(4, MAX_SIZE)), method=one_of(*RESIZE_METHODS), valid_pct=number(0, 1),
     subset=one_of('all', 'valid'), recipe=one_of(*RECIPES), epochs=or_none(_COUNT), patience=or_none(whole(0, 2**31)),
     lr=or_none(number(0, 1e6)), bs=or_none(_COUNT), max_k=_COUNT, n_init=_COUNT, max_iter=_COUNT, seed=_SEED,

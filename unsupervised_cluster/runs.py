@@ -135,7 +135,8 @@ def _clear_work(folder:Path):
 def _take_places(stage:Path, folder:Path)->list[str]:
     "Move the files of a complete run to where they belong; what somebody had changed there gets another name"
     if not (stage/'run.json').exists(): return [] # It is moved last: all is done
-    new,kept = read_json(stage/'run.json', 'Run').get('written', {}),[]
+    new,kept = read_json(stage/'run.json', 'Run').get('written'),[]
+    if not isinstance(new, dict): raise SavedFileError(f'{stage} is no complete run: remove it')
     for name in changed_files(folder):
         moved = (folder/name).is_file() and file_hash(folder/name)==new.get(name) # Before a kill, or the same again
         if not moved: kept.append((name, keep_file(folder/name).name))

@@ -21,13 +21,13 @@ from .consensus import ConsensusClusterer
 from .core import SavedFileError,file_hash,read_json,write_json
 from .edit_history import clustering_mark
 from .encoders import load_encoder,needs_autoencoder,save_encoder
-from .group import choice_dict,choice_from,load_groups,save_groups
-from .history import History,history_dict,history_from
+from .group import choice_dict,load_groups,save_groups
+from .history import History,history_dict
 from .nuisance import NuisanceReport
-from .pixels import resizer
 from .plots import plot_losses,plot_montage,plot_scree,save_pictures
 from .report import write_report
 from .results import Features,outside_files
+from .run_checks import check_run,check_summary
 from .runs import (EDITS,RUN_FILES,WORK,check_hashes,keep_file,locked,recover_run,run_folder,
                                        run_hashes,versions)
 from .saving import load_autoencoder,save_autoencoder
@@ -132,18 +132,9 @@ def _draws(self:Run)->dict[str,Callable]:
 # %% ../nbs/59_saved_runs.ipynb #347b571a
 def _read_summary(path:Path)->tuple[dict,dict[str,str],str|None]:
     "What `run.json` says, by the names of the fields of a `Run`; the hashes of the other files; the way to the images"
-    digest,d = file_hash(path) if path.is_file() else None,read_json(path, 'Run')
-    try:
-        choice,stable = choice_from(d)
-        needs_autoencoder(d['arguments']['features']) # Raises an error for an unknown name
-        resizer(d['size'], d['arguments'].get('method', 'squish')) # And for a size that cannot be
-        said = dict(arguments=dict(d['arguments']), given=d['given'] and [Path(o) for o in d['given']], size=d['size'],
-                    kind=d['clusterer'], recipe=d['recipe'], precision=d['precision'], seconds=d['seconds']['total'],
-                    history=history_from(d['training']), choice=choice, stable=stable, stamps=d.get('stamps'),
-                    run_folder=path.parent, run_digest=digest)
-        return said,dict(d['files']),d.get('images_at')
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as e:
-        raise SavedFileError(f'{path} is damaged: {e!r}') from e
+    d = read_json(path, 'Run')
+    said,hashes = check_summary(d, path)
+    return dict(said, run_folder=path.parent, run_digest=file_hash(path)),hashes,d.get('images_at')
 
 # %% ../nbs/59_saved_runs.ipynb #b4deca9a
 @patch(cls_method=True)
@@ -173,8 +164,7 @@ def _read(cls:Run, folder:Path, outside:bool)->Run:
     if not outside and any(outside_files(said['given'] or (), clustering.images.base)):
         raise SavedFileError(f'{folder} is of a list with files outside of {clustering.images.base}: if you know who '
                              'wrote it, load it with `outside=True`')
-    if len(features)!=len(clustering) or features.X.shape[1]!=clustering.centers.shape[1]:
-        raise SavedFileError(f'{folder}: its features and its clustering do not belong together')
+    check_run(folder, said['size'], features, clustering, grouped, model)
     check_hashes(folder, hashes) # Now, so that a run that came into its place meanwhile is noticed
     run = cls(**said, model=model, encoder=encoder, grouped=grouped, features=features, clustering=clustering)
     return run._find_images(way)
