@@ -12,6 +12,7 @@ import argparse, csv, io, json, os, random, re, resource, shutil, signal, subpro
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from html import escape
 from pathlib import Path
+from xml.etree import ElementTree
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 import bad_input as bad
@@ -478,7 +479,23 @@ def exports(top, args):
     yield from forged_places(top/'places')
     yield from strange_tables(top/'tables')
 
-PARTS = dict(files=files, mutants=mutants, hostile=hostile, killed=killed, many=many, threads=threads, exports=exports)
+# ---- What a person has, in a run folder and beside it
+
+#: Tests that are trials of this kind, by what they try
+TESTS = {'test_runs.py':'what a person has in a run folder or beside it; corrections; two processes at once; mounts, links and locks; output that fails; '
+                        'runs that name files elsewhere',
+         'test_privacy.py':'what is sent on: pictures, report and table', 'test_editing.py':'edits of the explorer: crashes, several processes, files in the way'}
+
+def kept(top, args):
+    "The tests of these kinds, counted"
+    for name,what in TESTS.items():
+        words = [sys.executable, '-W', 'ignore', '-m', 'pytest', '-q', '-p', 'no:cacheprovider', f'--junitxml={top}/{name}.xml', HERE.parent/'tests'/name]
+        subprocess.run(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        o = ElementTree.parse(top/f'{name}.xml').find('testsuite').attrib
+        n,skipped,wrong = int(o['tests']),int(o['skipped']),int(o['failures'])+int(o['errors'])
+        yield row('kept', f'{what} (tests/{name})', n-skipped, f'{n-skipped-wrong} as promised'+f', {skipped} could not be tried here'*bool(skipped), wrong)
+
+PARTS = dict(files=files, mutants=mutants, hostile=hostile, killed=killed, kept=kept, exports=exports, many=many, threads=threads)
 
 def main():
     "The command"
