@@ -208,7 +208,7 @@ def test_one_editor_in_a_process():
     assert np.allclose(first.to_clustering().centers, clustering.centers)
     first.set_k(3).split(0)
     for other in (replace(clustering, distances=clustering.distances+1), replace(clustering, names=tuple('abcde')),
-                  replace(clustering, images=ImageTable(tuple(Path('x')/o for o in clustering.images.paths),
+                  replace(clustering, images=ImageTable(tuple(Path('x')/o.name for o in clustering.images.paths),
                                                         clustering.images.sizes))):
         assert open_edits(other) is not first
 

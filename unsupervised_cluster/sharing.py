@@ -52,19 +52,19 @@ def shown_name(
 # %% ../nbs/02_sharing.ipynb #a1f0c2e0
 def _outside(images:ImageTable, path:Path)->bool:
     "Would a name of `path` say where it lies?"
-    text,root = str(path),images.root
-    if root is not None and text.startswith(f'{root}{os.sep}') and '..' not in text: return False # Nearly all
+    text,base = str(path),images.base
+    if base is not None and text.startswith(f'{base}{os.sep}') and '..' not in text: return False # Nearly all
     name = images.name_of(path)
     return os.path.isabs(name) or name.startswith('..')
 
 def shared_folder(
     images:ImageTable, # Images, and the files that were set aside
-)->Path|None: # `root`, or else the folder that all of the files have in common; None where there is none
+)->Path|None: # `base`, or else the folder that all of the files have in common; None where there is none
     "The folder that names are relative to"
     files = [*images.paths, *(o.path for o in images.broken)]
     outside = next((o for o in files if _outside(images, o)), None)
-    if outside is None: return images.root
-    folders = {os.path.dirname(os.path.abspath(o)) for o in files} | {os.path.abspath(images.root or outside.parent)}
+    if outside is None: return images.base
+    folders = {os.path.dirname(os.path.abspath(o)) for o in files} | {os.path.abspath(images.base or outside.parent)}
     try: return Path(os.path.commonpath(folders))
     except ValueError: return None # On two drives of Windows
 
@@ -75,7 +75,7 @@ def shared_names(
     "Names of files of a table without the place where they lie"
     if paths is None: paths = [*images.paths, *(o.path for o in images.broken)]
     base = shared_folder(images)
-    if base is None or base==images.root: return {o:_tail(images.name_of(o)) for o in paths}
+    if base is None or base==images.base: return {o:_tail(images.name_of(o)) for o in paths}
     return {o:os.path.relpath(o, base) for o in paths}
 
 def _tail(name:str)->str:
@@ -138,7 +138,7 @@ def told_folders(
     images:ImageTable, # Images, and the files that were set aside
 )->list[Path]: # For `path_hider`
     "The folders that a table is known to lie in"
-    return [o for o in dict.fromkeys((shared_folder(images), images.root)) if o is not None]
+    return [o for o in dict.fromkeys((shared_folder(images), images.base, images.root)) if o is not None]
 
 # %% ../nbs/02_sharing.ipynb #a1f0c2e8
 _CODED = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]|\A\s+|\s+\Z')
