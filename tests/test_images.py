@@ -1,14 +1,18 @@
-"Images of every kind and size"
-import re, subprocess, sys
+"What a folder of images may hold, how large it may be, and what of it is nobody's photo"
+import re, shutil, subprocess, sys, warnings
 from pathlib import Path
 import numpy as np, pytest
 from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]/'benchmarks'))
 import bad_input as bad
 from unsupervised_cluster import decoding
+from unsupervised_cluster.cluster import cluster_features
+from unsupervised_cluster.core import NoImagesError, write_json
 from unsupervised_cluster.decoding import to_rgb
-from unsupervised_cluster.images import BrokenImageError, check_images, open_image
+from unsupervised_cluster.export import export_folders
+from unsupervised_cluster.images import BrokenImageError, JUNK_FOLDERS, check_images, find_images, image_files, open_image
 from unsupervised_cluster.pixels import RESIZE_METHODS, decode_images
+from unsupervised_cluster.results import Features
 
 # ---- Every mode
 
@@ -126,3 +130,84 @@ def test_of_many_frames_only_the_first_is_decoded(format, tmp_path):
     if format not in ('WEBP','AVIF'): # Their libraries look for all frames first
         (tmp_path/'x').write_bytes(data[:-len(data)//4])
         assert open_image(tmp_path/'x').getpixel((5,5))[0]>240
+
+# ---- Folders that are nobody's photos
+
+@pytest.fixture
+def photos(tmp_path):
+    for i in range(3): bad.picture(colours=((i*50,9,9),(9,9,i*50))).save(tmp_path/f'{i}.jpg')
+    return tmp_path
+
+def put(folder, name='x.jpg'):
+    folder.mkdir(parents=True)
+    bad.picture().save(folder/name)
+
+NAMES = sorted(JUNK_FOLDERS)+['@eaDir','$RECYCLE.BIN','System Volume Information','RECYCLER','Lost+Found','iPod Photo Cache',
+    'Catalog Previews.lrdata','Photos Library.photoslibrary/resources/derivatives','Library.aplibrary/Thumbnails','appdata_oc1abcdefgh2',
+    '.Trash-1000','.thumbnails','.picasaoriginals','.@__thumb','2019/summer/@eaDir/IMG_1.jpg']
+
+@pytest.mark.parametrize('name', NAMES)
+def test_a_folder_that_others_made_is_skipped_and_named(name, photos):
+    put(photos/name)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter('always')
+        assert find_images(photos).names==['0.jpg','1.jpg','2.jpg']
+    top = next(o for o in Path(name).parts if o not in ('2019','summer') and not o.endswith('library'))
+    assert top[0]=='.' and not said or len(said)==1 and top in str(said[0].message) and 'everything=True' in str(said[0].message)
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert len(find_images(photos, everything=True))==4-(top[0]=='.')
+        assert len(find_images(photos/name))==1 # It is asked for
+    assert len(image_files(photos))==3 and len(image_files(photos, everything=True))==4-(top[0]=='.')
+
+@pytest.mark.parametrize('name', ['recycling','eaDir','@home','#beach','Trash','tmp','thumbnails','Previews','resources','lost','run','originals',
+    'appdata_old','My.photoslibrary/originals/A','Old.photolibrary/Masters','Recycle Bin 2019','export','.hidden.not/../visible'])
+def test_a_folder_of_photos_is_searched(name, photos):
+    put(photos/name.replace('.hidden.not/../', ''))
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        assert len(find_images(photos))==4
+
+def test_many_skipped_folders_are_one_line(photos):
+    for i in range(30): put(photos/f'{i}/@eaDir')
+    for o in ('#recycle','@tmp','@Recycle','RECYCLER','__MACOSX','lost+found'): put(photos/o)
+    (photos/'System Volume Information').mkdir() # No image in it: not a word
+    with pytest.warns(UserWarning) as said: find_images(photos)
+    text, = (str(o.message) for o in said)
+    assert text.startswith('skipped 36 folders') and '@eaDir (30); ' in text and len(text)<300 and 'System' not in text
+
+def test_only_junk_says_what_it_skipped(tmp_path):
+    put(tmp_path/'photos/#recycle')
+    with pytest.raises(NoImagesError, match='skipped 1 folder .* #recycle'): find_images(tmp_path/'photos')
+
+def clustered(folder):
+    "The photos of a folder in two clusters"
+    return cluster_features(Features(np.eye(3, dtype=np.float32), find_images(folder)), 2)
+
+def test_runs_and_exports_are_known_by_what_they_are(photos, tmp_path_factory):
+    clustering,top = clustered(photos),tmp_path_factory.mktemp('exports')
+    put(photos/'run', 'montage.png')
+    write_json(photos/'run/run.json', 'Run', {})
+    for how in ('copy','link','symlink'):
+        export_folders(clustering, top/how, how=how)
+        shutil.move(top/how, photos)
+    (photos/'cut').mkdir()
+    (photos/'cut/export.jsonl').write_text('{"how": "copy", "made": true}\n')
+    bad.picture().save(photos/'cut/a.jpg')
+    put(photos/'mine')
+    for o in ('run.json','export.json'): (photos/'mine'/o).write_text('{"kind": "of mine"}')
+    (photos/'mine/export.jsonl').mkdir()
+    with pytest.warns(UserWarning, match='skipped 5 folders') as said: names = find_images(photos).names
+    assert names==['0.jpg','1.jpg','2.jpg',str(Path('mine/x.jpg'))] and 'run, a saved run' in str(said[0].message)
+    assert len(find_images(photos/'copy'))==3
+
+def test_an_export_that_moved_the_photos_is_searched(photos):
+    (photos/'camera').mkdir()
+    for o in image_files(photos): o.rename(photos/'camera'/o.name)
+    export_folders(clustered(photos/'camera'), photos/'sorted', how='move', move_originals=True)
+    assert len(find_images(photos))==3
+
+def test_an_export_to_a_folder_of_photos_is_searched(photos):
+    for o in ('camera','others'): put(photos/o)
+    export_folders(cluster_features(Features(np.eye(1, dtype=np.float32), find_images(photos/'camera')), 1), photos/'others')
+    assert len(find_images(photos))==6
