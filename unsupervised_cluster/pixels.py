@@ -18,7 +18,8 @@ from fastai.vision.augment import Resize
 from fastai.vision.core import PILImage
 from .arrays import MAX_MEMORY,empty_array
 from .core import NoImagesError,argument_error
-from .images import BrokenImageError,as_table,open_image
+from .decoding import LARGE
+from .images import BrokenImageError,as_table,lent_image
 from .results import BrokenFile,ImageTable
 
 # %% ../nbs/12_pixels.ipynb #84f9d1de
@@ -34,7 +35,12 @@ def resizer(
         raise argument_error('size', size, 'a whole number of pixels from 4 to 16,384')
     if method not in RESIZE_METHODS: raise argument_error('method', method, f'one of {", ".join(RESIZE_METHODS)}')
     resize = Resize(int(size), method=method)
-    return lambda im: resize(PILImage(im), split_idx=1)
+    return lambda im: resize(PILImage(_padded_small(im) if method=='pad' else im), split_idx=1)
+
+def _padded_small(im:Image.Image)->Image.Image:
+    "An image so small that a square around it has `LARGE` pixels at most: a panorama can ask for gigabytes"
+    size = (max(1, int(o*LARGE**.5/max(im.size))) for o in im.size)
+    return im if max(im.size)**2<=LARGE else im.resize(tuple(size), Image.Resampling.BILINEAR)
 
 # %% ../nbs/12_pixels.ipynb #f5c34809
 def pixels_digest(
@@ -86,7 +92,8 @@ ENOUGH = 4
 
 def _decode_into(pixels:np.ndarray, resize:Callable, paths:Sequence[Path], i:int)->str|None:
     "Fill row `i`; why it could not be filled, or None"
-    try: pixels[i] = np.asarray(resize(open_image(paths[i], least=ENOUGH*pixels.shape[1])))
+    try:
+        with lent_image(paths[i], least=ENOUGH*pixels.shape[1]) as im: pixels[i] = np.asarray(resize(im))
     except BrokenImageError as e: return str(e)
 
 def decode_images(
