@@ -1,5 +1,5 @@
 """What a folder of photos, or a run folder from a stranger, may hold: the trials of safety.py and of tests/test_safety.py."""
-import base64, io, json, os, pickle, shutil, socket, struct, zipfile, zlib
+import base64, io, json, math, os, pickle, shutil, socket, struct, warnings, zipfile, zlib
 from dataclasses import dataclass
 from pathlib import Path
 import numpy as np
@@ -258,15 +258,48 @@ def sparse(file, size):
         with (run/file).open('wb') as f: f.truncate(size)
     return change
 
+def hollow_array(file, shape, name='x', dtype='F32'):
+    "A safetensors file with the JSON of the one that is there, and with one array that takes no room on the disk"
+    def change(run):
+        with safe_open(run/file, 'np') as f: head = f.metadata()
+        size = {'F32':4, 'I64':8}[dtype]*math.prod(shape)
+        data = st_claim(json.dumps({'__metadata__':head, name:dict(dtype=dtype, shape=shape, data_offsets=[0,size])}).encode())
+        (run/file).write_bytes(data)
+        os.truncate(run/file, len(data)+size)
+    return change
+
+def hollow_rows(columns):
+    "Rows of features, as many as there are, that take no room on the disk"
+    def change(run):
+        n = len(np.load(run/'features.npy'))
+        data = npy_claim((n,columns))[:-64]
+        (run/'features.npy').write_bytes(data)
+        os.truncate(run/'features.npy', len(data)+4*columns*n)
+    return change
+
+def stuffed(file, text, n):
+    "A JSON file with so many pieces of text in a list"
+    return lambda run: (run/file).write_bytes((run/file).read_bytes().rstrip()[:-1]+b', "more": ['+text*n+b'0]}')
+
+def one_codebook(**kwargs):
+    "An encoder with one codebook in place of one with several, which has more arguments"
+    def change(run):
+        head,arrays = arrays_of(run/'model.safetensors')
+        arrays = {k[2:]:o for k,o in arrays.items() if k.startswith('0.')}
+        head |= dict(name='gradients', arguments=kwargs)
+        save_file(arrays, run/'model.safetensors', metadata=dict(json=json.dumps(head)))
+    return change
+
 def attack(run): return pickle.dumps(Attack(run.parent/'attacked'))
 
 def forge(run):
     "Write the hashes into run.json that the files have now"
     path = run/'run.json'
-    if not path.is_file() or path.stat().st_size>10**6: return
+    if not path.is_file() or path.stat().st_size>10**7: return
     try: said = json.loads(path.read_text())
     except (ValueError, RecursionError): return
-    if isinstance(said, dict): path.write_text(json.dumps(said | dict(files=run_hashes(run))))
+    large = any(o.stat().st_size>2**28 for o in run.iterdir()) # It takes a while, and they are to be refused before
+    if isinstance(said, dict) and not large: path.write_text(json.dumps(said | dict(files=run_hashes(run))))
 
 #: What is done to a run folder, by what it is; each is to be refused, and nothing of it to run
 HOSTILE = {
@@ -315,11 +348,62 @@ HOSTILE = {
     'a size that is a text': change_json('run.json', 'size', value='../..'),
     'a size of 10**9': change_json('run.json', 'size', value=10**9),
     'numbers of clusters that are no numbers': change_json('run.json', 'ks', value='x'),
+    'run.json with 40 MB of empty lists': stuffed('run.json', b'[],', 13_000_000),
+    'run.json with 40 MB of empty tables': stuffed('run.json', b'{},', 13_000_000),
+    'features.json with 40 MB of numbers': stuffed('features.json', b'0,', 40_000_000),
+    'run.json that is a hole': sparse('run.json', 2**27),
+    'features.npy of 12 GB that is a hole': hollow_rows(2**28),
+    'features.npy of 1e300': replaced('features.npy', lambda run: npy(np.load(run/'features.npy').astype(float)*0+1e300)),
+    'features.npy of complex numbers': replaced('features.npy', lambda run: npy(np.load(run/'features.npy').astype(complex))),
+    'features.npy of whole numbers': replaced('features.npy', lambda run: npy(np.load(run/'features.npy').astype(int))),
+    'features.npy of records': replaced('features.npy', lambda run: npy(np.zeros(12, [('a','f4')]))),
+    'features.npy in the other order of bytes': replaced('features.npy', lambda run: npy(np.load(run/'features.npy').astype('>f4'))),
+    'features.npy of one column more': replaced('features.npy', lambda run: npy(np.pad(np.load(run/'features.npy'), ((0,0),(0,1))))),
+    'weights of 4 GB that are a hole': hollow_array('model.safetensors', [2**30]),
+    'a clustering of 4 GB that is a hole': hollow_array('clustering.safetensors', [12,2**26], 'distances'),
+    'a clustering of centres in too many dimensions': change_array('clustering.safetensors', 'centers', lambda o: np.pad(o, ((0,0),(0,1)))),
+    'labels of 64 bits that are near the end': change_array('clustering.safetensors', 'labels', lambda o: o-2**62),
+    'arguments for an argument': change_json('run.json', 'arguments', 'features__x', value=1),
+    'a number of clusters that is a list': change_json('run.json', 'arguments', 'n_clusters', value=[2]),
+    'a learning rate that is a text': change_json('run.json', 'arguments', 'lr', value='fast'),
+    'batches of 0': change_json('run.json', 'arguments', 'bs', value=0),
+    'a seed of 10**400': change_json('run.json', 'arguments', 'seed', value=10**400),
+    'a size of 16,384': change_json('run.json', 'size', value=16384),
+    'a size of 2.5': change_json('run.json', 'size', value=2.5),
+    'a clusterer that is none': change_json('run.json', 'clusterer', value='eval'),
+    'stamps that are a list': change_json('run.json', 'stamps', value=[1,2]),
+    'stamps of texts': change_json('run.json', 'stamps', value={'photo_0001.jpg':'now'}),
+    'paths with the byte 0': change_json('run.json', 'given', value=['a\0b']),
+    'paths that no system has': change_json('run.json', 'given', value=['\ud800']),
+    'a recipe that is a text': change_json('run.json', 'recipe', value='classic'),
+    'seconds that are no number': change_json('run.json', 'seconds', value=dict(total='long')),
+    'a reason of 5 MB': change_json('run.json', 'reason', value='x'*5_000_000),
+    'numbers of clusters that do not rise': change_json('run.json', 'ks', 0, value=99),
+    'inertia of infinity': change_json('run.json', 'inertia', 0, value=float('inf')),
+    'a sweep with labels of other clusters': change_json('run.json', 'sweep_labels', 0, 0, value=10**9),
+    'a stability that is a list': change_json('run.json', 'stable', value=[1]),
     'a folder in place of features.json': lambda run: ((run/'features.json').unlink(), (run/'features.json').mkdir()),
     'a link out of the run, to a file that is none of it': lambda run: ((run/'features.npy').unlink(), (run/'features.npy').symlink_to('/etc/hostname')),
 }
+#: Those that only the table of images and the clusters refuse
+HOSTILE_IMAGES = {
+    'features and clusters of other images': lambda run: (run/'features.json').write_text((run/'features.json').read_text().replace('photo_0', 'photo_9')),
+    'a clustering of 800 MB of zeros': change_array('clustering.safetensors', 'centers', lambda o: np.zeros((len(o), 10**8), np.float32)),
+    'a name of 5 MB': change_json('clustering.safetensors', 'names', value=['x'*5_000_000, 'y']),
+    'a name that cannot be written': change_json('clustering.safetensors', 'names', value=['\ud800', 'y']),
+    'distances of NaN': change_array('clustering.safetensors', 'distances', lambda o: o*np.nan),
+    'distances of 1e300': change_array('clustering.safetensors', 'distances', lambda o: o*0.+1e300),
+    'an image whose name no system has': change_json('clustering.safetensors', 'images', 'paths', 0, value='\ud800'),
+    'an image with the byte 0 in its name': change_json('clustering.safetensors', 'images', 'paths', 0, value='a\0b'),
+    'an image with a name of 5 MB': change_json('clustering.safetensors', 'images', 'paths', 0, value='x'*5_000_000),
+    'a folder that is a number': change_json('clustering.safetensors', 'images', 'root', value=3),
+}
 #: What only the hashes in run.json tell; a stranger would write others, see `forge`
-MIXED = {'a file of another run': lambda run: (run/'features.json').write_text((run/'features.json').read_text().replace('photo_0', 'photo_9'))}
+MIXED = {
+    'a file of another run': lambda run: (run/'features.npy').write_bytes(npy(np.load(run/'features.npy')*np.float32(2))),
+    'hashes of other files': change_json('run.json', 'files', value={'../../x':'0'*64}),
+    'hashes that are a list': change_json('run.json', 'files', value=['x']),
+}
 #: Those for a run by an encoder without an autoencoder
 HOSTILE_ENCODER = {
     'an unknown encoder': change_json('model.safetensors', 'name', value='__import__'),
@@ -330,12 +414,38 @@ HOSTILE_ENCODER = {
     'an encoder of another shape': change_array('model.safetensors', '0.whitening.mean_', lambda o: o[:3]),
     'a clusterer of another shape': change_array('clusterer.safetensors', 'rows', lambda o: o[:,:1]),
     'a clusterer with 10**9 clusters': change_json('clusterer.safetensors', 'arguments', 'n_clusters', value=10**9),
+    'an encoder with a step of 1 and many Gaussians': one_codebook(step=1, n_gaussians=1024),
+    'an encoder with 100,000 cells': one_codebook(cells=[4]*100_000),
+    'an encoder with no cells': one_codebook(cells=[]),
+    'an encoder with batches of 0': one_codebook(bs=0),
+    'an encoder of 2**40 images in a batch': one_codebook(bs=2**40),
+    'an encoder with a step that is a text': one_codebook(step='4'),
+    'an encoder of NaN': change_array('model.safetensors', '0.whitening.mean_', lambda o: o*np.nan),
+    'an encoder whose variances are 0': change_array('model.safetensors', '0.vectors.variances_', lambda o: o*0),
+    'an encoder of 1e300': change_array('model.safetensors', '0.vectors.means_', lambda o: o*0.+1e300),
+    'an encoder of other components': change_array('model.safetensors', '1.vectors.components_', lambda o: o[:,:9]),
+    'a clusterer whose scales are 0': change_array('clusterer.safetensors', 'scales', lambda o: o*0),
+    'a clusterer of NaN': change_array('clusterer.safetensors', 'rows', lambda o: o*np.nan),
+    'a clusterer with widths of NaN': change_array('clusterer.safetensors', 'widths', lambda o: o*np.nan),
+    'a clusterer with labels of other clusters': change_array('clusterer.safetensors', 'reference', lambda o: o-1),
+    'a clusterer without neighbours': change_json('clusterer.safetensors', 'arguments', 'n_neighbors', value=0),
+    'a clusterer of 4 GB that is a hole': hollow_array('clusterer.safetensors', [2**20,2**10], 'rows'),
     'an unknown clusterer': change_json('clusterer.safetensors', 'clusterer', value='eval'),
 }
 #: Those for a run by the bottleneck of an autoencoder
 HOSTILE_AUTOENCODER = {
     'a model of terabytes': change_json('model.safetensors', 'config', 'widths', value=[10**6,10**6]),
     'a model with a depth of 10**9': change_json('model.safetensors', 'config', 'depth', value=10**9),
+    'a model of weights that are NaN': change_array('model.safetensors', 'model.encoder.0.0.weight', lambda o: o*np.nan),
+    'a model of 4 GB that is a hole': hollow_array('model.safetensors', [2**15,2**15], 'model.encoder.0.0.weight'),
+    'a model with widths that are texts': change_json('model.safetensors', 'config', 'widths', value=['8']),
+    'a model with 100,000 widths': change_json('model.safetensors', 'config', 'widths', value=[1]*100_000),
+    'a size that the model cannot halve': change_json('run.json', 'size', value=30),
+    'a size at which the model takes gigabytes': change_json('run.json', 'size', value=2048),
+    'an encoder with batches of 0': change_json('encoder.safetensors', 'arguments', 'bs', value=0),
+    'an encoder of arrays that it has none of': hollow_array('encoder.safetensors', [2**30]),
+    'a history of texts': change_json('run.json', 'training', 'train_loss', value=['low']),
+    'a history of 10**400': change_json('run.json', 'training', 'valid_loss', value=[10**400]),
     'an unknown model': change_json('model.safetensors', 'model', value='os.system'),
     'a model that is a list': change_json('model.safetensors', 'model', value=[]),
     'a model with a configuration that is a text': change_json('model.safetensors', 'config', value='x'),
@@ -442,3 +552,78 @@ def photos_left(folder):
     "The contents of the files that are no links and not empty: what an undo must leave, wherever links lead"
     found = {o.read_bytes() for o in Path(folder).rglob('*') if o.suffix=='.jpg' and o.is_file() and not o.is_symlink()}
     return found-{b''}
+
+# ---- Run folders with any value or array changed
+
+#: What may stand in place of any value of JSON
+ODD = [None, True, -1, 0, 3, 1.5, 1e308, float('nan'), float('inf'), 2**31, 2**63, 10**400, '', 'x', '0', 'x'*200_000, '\ud800', 'a\0b', '../..',
+       '<script>alert(1)</script>', [], [[]], [None], [1]*5000, [[1]*9]*9, {}, {'x':{}}, {'features__x':1}]
+
+def odd_json(data, chance):
+    "The same data with the value at one place, a key or a member changed; what was done"
+    at,place = data,[]
+    while True:
+        keys = list(at) if isinstance(at, dict) else list(range(len(at)))
+        key = chance.choice(keys)
+        place.append(str(key)[:30])
+        if not isinstance(at[key], (dict,list)) or not at[key] or chance.random()<.35: break
+        at = at[key]
+    how = chance.choice(['odd']*7+['lost','more','doubled'])
+    if how=='lost': del at[key]
+    elif how=='more' and isinstance(at, dict): at[chance.choice(['system','features__x','\ud800','k'])] = chance.choice(ODD)
+    elif how=='doubled' and isinstance(at, list): at.insert(key, at[key])
+    else: at[key] = new = chance.choice(ODD)
+    return f'{"/".join(place)} {how}' + (f' {new!r:.40}' if how=='odd' else '')
+
+def _one(x, value):
+    "An array with one number changed"
+    x = x.copy()
+    x.reshape(-1)[:1] = value
+    return x
+
+#: What may be done to any array
+ODD_ARRAYS = dict(
+    nan=lambda x: x*np.nan, one_nan=lambda x: _one(x.astype(float), np.nan), inf=lambda x: _one(x.astype(float), np.inf),
+    zero=lambda x: x*0, negative=lambda x: -x, minus_one=lambda x: x*0-1, large=lambda x: x*1e30, huge=lambda x: x*0+1e300,
+    largest=lambda x: (x*0+3e38).astype(np.float32), tiny=lambda x: (x*0+1e-40).astype(np.float32), small=lambda x: x*1e-17, limit=lambda x: x*0+1e18,
+    float64=lambda x: x.astype(float), float16=lambda x: x.astype(np.float16), int64=lambda x: x.astype(np.int64), int8=lambda x: x.astype(np.int8),
+    uint64=lambda x: x.astype(np.int64).astype(np.uint64), bool=lambda x: x.astype(bool), complex64=lambda x: x.astype(np.complex64),
+    big=lambda x: x.astype(np.int64)+2**62, none=lambda x: x[:0] if x.ndim else np.zeros(0), first=lambda x: x[:1] if x.ndim else x[None],
+    transposed=lambda x: x.T, flat=lambda x: x.reshape(-1), deeper=lambda x: x[None], twice=lambda x: np.concatenate([x,x]) if x.ndim else x,
+    number=lambda x: np.float32(1), shuffled=lambda x: x.reshape(-1)[::-1].reshape(x.shape), wide=lambda x: np.zeros((1,10**6), np.float32))
+#: And to rows in a .npy file, beside
+ODD_ROWS = dict(object=lambda x: x.astype(object), text=lambda x: x.astype('U9'), swapped=lambda x: x.astype('>f4'),
+                fields=lambda x: np.zeros(len(x), [('a','f4'),('b','f4')]), date=lambda x: x.astype('M8[s]'), fortran=np.asfortranarray)
+
+def odd_arrays(arrays, chance):
+    "One array changed, lost, renamed or added; what was done"
+    names = sorted(arrays)
+    how = chance.choice([*ODD_ARRAYS]*2+['lost','renamed','added'])
+    name = chance.choice(names) if names else 'x'
+    if how=='added' or not names: arrays[chance.choice(['x','agreement','0.x','opt.0.x','best.x'])] = np.zeros((2,2), np.float32)
+    elif how=='lost': del arrays[name]
+    elif how=='renamed': arrays[name+'x'] = arrays.pop(name)
+    else:
+        with np.errstate(all='ignore'), warnings.catch_warnings():
+            warnings.simplefilter('ignore') # A complex number loses a part
+            arrays[name] = np.ascontiguousarray(ODD_ARRAYS[how](arrays[name]))
+    return f'{name} {how}'
+
+def odd_run(run, chance):
+    "Change one value or array of a run folder, in place, and its hashes with it; what was done"
+    path = run/chance.choice(sorted(o.name for o in run.iterdir() if o.suffix in ('.json','.npy','.safetensors')) + ['run.json']*2)
+    if path.suffix=='.json':
+        said = json.loads(path.read_text())
+        what = odd_json(said, chance)
+        path.write_text(json.dumps(said))
+    elif path.suffix=='.npy':
+        what = chance.choice([*ODD_ARRAYS, *ODD_ROWS])
+        with np.errstate(all='ignore'), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            np.save(path, (ODD_ARRAYS | ODD_ROWS)[what](np.load(path)))
+    else:
+        head,arrays = arrays_of(path)
+        what = odd_json(head, chance) if chance.random()<.5 else odd_arrays(arrays, chance)
+        save_file(arrays, path, metadata=dict(json=json.dumps(head)))
+    forge(run)
+    return f'{path.name}: {what}'

@@ -8,12 +8,14 @@ The trials themselves are in bad_input.py; tests/test_safety.py has the same in 
 own, by kill -9, by Ctrl-C, or by a limit on the size of files, at moments drawn by a seed.
 It writes safety.csv and safety.txt (machine and date) beside itself, and ends with status 1 if anything came out wrong.
 """
-import argparse, csv, io, json, os, random, re, resource, shutil, signal, subprocess, sys, tempfile, time
+import argparse, csv, io, json, os, random, re, resource, shutil, signal, subprocess, sys, tempfile, time, traceback, warnings
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 import numpy as np
+
+import matplotlib.pyplot as plt, numpy as np
 from sklearn.metrics import adjusted_rand_score
 import bad_input as bad
 from results import last_rows, write_table
@@ -162,18 +164,90 @@ def attacked(run, trials, kept=bad.MIXED):
         else: error = None
         yield what,None if (run.parent/'attacked').exists() else error
 
+def memory_of_trials(run, whats):
+    "What each of some trials says, and the memory in MB that this process takes more for it at most"
+    trials,found = bad.HOSTILE | bad.HOSTILE_ENCODER,[]
+    for what in whats:
+        Path('/proc/self/clear_refs').write_text('5')
+        before,((_,error),) = memory('VmRSS'),attacked(run, {what:trials[what]})
+        found.append((error, memory('VmHWM')-before))
+    return found
+
 def make_runs(top):
     "A run by gradients and one by the bottleneck, of a few small photos, and what is done to each"
     images = sample_photos(top/'photos', n=12, max_side=64)
-    yield ImageClusterer(n_clusters=2, verbose=0).fit(images).save(top/'gradients'),bad.HOSTILE | bad.MIXED | bad.HOSTILE_ENCODER
+    yield ImageClusterer(n_clusters=2, verbose=0).fit(images).save(top/'gradients'),bad.HOSTILE | bad.HOSTILE_IMAGES | bad.MIXED | bad.HOSTILE_ENCODER
     quick = dict(features='bottleneck', size=32, epochs=1, verbose=0)
     yield ImageClusterer(n_clusters=2, **quick).fit(images).save(top/'bottleneck'),bad.HOSTILE_AUTOENCODER
+
+def make_all(top):
+    "A run of each kind, of a few small photos"
+    images,quick = sample_photos(top/'photos', n=12, max_side=64),dict(n_clusters=2, size=32, epochs=1, verbose=0)
+    for name in ('gradients','bottleneck','pooled','fisher','contrastive'):
+        more = {} if name=='gradients' else quick
+        yield ImageClusterer(**dict(dict(n_clusters=2, verbose=0), **more), features=name).fit(images).save(top/f'run {name}')
+    yield ImageClusterer(n_clusters=2, clusterer='spectral', verbose=0).fit(list(images)).save(top/'run spectral')
 
 def hostile(top, args):
     "Everything that is done to a run folder"
     for run,trials in make_runs(top):
         for what,error in attacked(run, trials):
             yield row('hostile', what, 1, 'loaded' if error is None else f'refused: {error[:150]}', int(error is None))
+    yield from changed(top, args)
+
+#: What is done with a run after it is loaded, and each is to work or to explain why not
+USES = dict(predict=lambda o,top: o.predict(top/'photos'), transform=lambda o,top: o.transform(top/'photos'),
+            update=lambda o,top: o.update(top/'photos'), save=lambda o,top: o.save(top/'saved'),
+            report=lambda o,top: write_report(o.clustering_, top/'report.html', o.features_, o.choice_, o.stable_),
+            export=lambda o,top: export_folders(o.clustering_, Path(tempfile.mkdtemp(dir=top)), 'symlink'),
+            explore=lambda o,top: explore(o), show=lambda o,top: (repr(o.run_), o.clustering_._repr_html_(), o.images_._repr_html_()))
+
+def changed_run(run, seed, uses):
+    "What becomes of a run with one value changed: what was done, how it ended, seconds; anything else than a ClusterError comes out"
+    top,chance = run.parent,random.Random(seed)
+    copy = top/'hostile'
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(run, copy)
+    what,start = bad.odd_run(copy, chance),time.perf_counter()
+    if chance.random()<.2: what += f' and {bad.odd_run(copy, chance)}' if (copy/'run.json').stat().st_size<10**6 else ''
+    start,loaded = time.perf_counter(),None
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        try: loaded = ImageClusterer.load(copy).set_params(verbose=0)
+        except ClusterError as e: return what,f'refused: {e}',time.perf_counter()-start
+        for name in uses:
+            try: USES[name](loaded, top)
+            except ClusterError as e: return what,f'{name} refused: {e}',time.perf_counter()-start
+            finally: plt.close('all')
+    return what,'fine',time.perf_counter()-start
+
+def read_changed(run, first, n):
+    "Runs with something changed, from a seed on; how many of each end, and what went wrong, as JSON"
+    run,found,wrong = Path(run),dict(refused=0, later=0, fine=0),[]
+    Path('/proc/self/clear_refs').write_text('5')
+    longest,before = 0.,memory('VmRSS')
+    for seed in range(int(first), int(first)+int(n)):
+        uses = [*USES] if seed%5==0 else ['predict','show']
+        try: what,end,seconds = changed_run(run, seed, uses)
+        except Exception as e: # The very thing that is looked for
+            place = traceback.extract_tb(e.__traceback__)
+            own = [f'{Path(o.filename).name}:{o.lineno}' for o in place if 'unsupervised_cluster' in o.filename]
+            wrong.append(f'seed {seed}: {type(e).__name__}: {str(e)[:150]} at {own[-1:]}')
+            continue
+        found['fine' if end=='fine' else 'refused' if end.startswith('refused') else 'later'] += 1
+        longest = max(longest, seconds)
+        if seconds>10: wrong.append(f'seed {seed}: {seconds:.0f} s: {what}')
+    print(json.dumps(dict(found, wrong=wrong, seconds=longest, memory=max(0, memory('VmHWM')-before))))
+
+def changed(top, args):
+    "Any value or array of a run folder changed, with the hashes that belong to it"
+    n = 40 if args.small else 1000
+    for run in make_all(top):
+        o = result(child('read_changed(*args)', run, 0, n), timeout=3600)
+        wrong = o['wrong']+([f'{o["memory"]:,.0f} MB'] if o['memory']>1000 else [])
+        yield row('hostile', f'any value or array changed, {run.name}', n, f'{o["refused"]} refused, {o["later"]} refused when used, '
+                  f'{o["fine"]} as good as before; at most {o["seconds"]:.1f} s each, {o["memory"]:,.0f} MB of memory more'
+                  + ''.join(f'; {x}' for x in wrong[:3]), len(wrong))
 
 # ---- Runs that are cut off
 

@@ -1,19 +1,24 @@
 "Nothing lost, nobody let in: the trials of benchmarks/safety.py in small, and those that are a matter of yes or no"
-import os, random, socket, stat, sys, tempfile, urllib.request, warnings
+import os, random, socket, stat, sys, tempfile, time, urllib.request, warnings
 from pathlib import Path
 import matplotlib, numpy as np, pytest, torch
 from hypothesis import HealthCheck, given, settings, strategies as st
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]/'benchmarks'))
 import bad_input as bad, safety
+from unsupervised_cluster.checks import check_values
 from unsupervised_cluster.cluster import cluster_features
 from unsupervised_cluster.clusters_csv import clusters_from_csv
-from unsupervised_cluster.core import ArgumentError, ClusterError, NoImagesError, read_arrays, read_json
+from unsupervised_cluster.core import ArgumentError, ClusterError, NoImagesError, SavedFileError, read_arrays, read_json
 from unsupervised_cluster.data import autoencoder_dls
+from unsupervised_cluster.encoders import ENCODER_RULES
+from unsupervised_cluster.group import CLUSTERER_RULES
 from unsupervised_cluster.images import BrokenImageError, check_images, open_image
 from unsupervised_cluster.pipeline import ImageClusterer
 from unsupervised_cluster.pixels import RESIZE_METHODS, decode_images
 from unsupervised_cluster.results import Features
+from unsupervised_cluster.run_checks import ARGUMENT_RULES, SUMMARY_RULES
 from unsupervised_cluster.samples import sample_photos
+from unsupervised_cluster.saving import MODEL_RULES
 
 def tries(n): return settings(max_examples=n, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 SMALL = dict(features='bottleneck', size=32, epochs=1, bs=8, verbose=0)
@@ -70,11 +75,60 @@ def runs(place):
     (place/'runs').mkdir()
     return [(run,trials) for run,trials in safety.make_runs(place/'runs')]
 
-@pytest.mark.parametrize('which, what', [(i,what) for i,o in enumerate((bad.HOSTILE | bad.MIXED | bad.HOSTILE_ENCODER, bad.HOSTILE_AUTOENCODER)) for what in o])
+TRIALS = (bad.HOSTILE | bad.HOSTILE_IMAGES | bad.MIXED | bad.HOSTILE_ENCODER, bad.HOSTILE_AUTOENCODER)
+
+@pytest.mark.parametrize('which, what', [(i,what) for i,o in enumerate(TRIALS) for what in o])
 def test_a_run_folder_from_a_stranger_is_refused(runs, which, what):
     run,trials = runs[which]
+    start = time.process_time()
     (_,error), = safety.attacked(run, {what:trials[what]})
-    assert error is not None
+    assert error is not None and 'RUN' in error and time.process_time()-start<10 # It names the file
+
+BOMBS = ('run.json with 40 MB of empty lists', 'weights of 4 GB that are a hole', 'features.npy of 12 GB that is a hole',
+         'a clusterer of 4 GB that is a hole')
+
+@pytest.mark.skipif(sys.platform!='linux', reason='memory is read from /proc')
+def test_a_bomb_takes_no_memory(runs):
+    found = safety.result(safety.child('print(json.dumps(memory_of_trials(Path(args[0]), args[1:])))', runs[0][0], *BOMBS))
+    for what,(error,mb) in zip(BOMBS, found): assert error and mb<300, what
+
+@pytest.fixture(scope='module')
+def all_runs(place):
+    (place/'all').mkdir()
+    return list(safety.make_all(place/'all'))
+
+@pytest.mark.parametrize('which', range(6), ids=['gradients','bottleneck','pooled','fisher','contrastive','spectral'])
+def test_any_value_or_array_may_be_changed(all_runs, which):
+    for seed in range(100*which, 100*which+12): # Anything but a ClusterError comes out of it
+        *_,seconds = safety.changed_run(all_runs[which], seed, [*safety.USES] if seed%6==0 else ['predict','show'])
+        assert seconds<10
+
+def test_there_is_a_rule_for_each_argument():
+    assert set(ARGUMENT_RULES)==set(ImageClusterer().get_params())
+
+# ---- Rules
+
+ANY = st.recursive(st.none()|st.booleans()|st.integers()|st.floats()|st.text()|st.sampled_from([o for o in bad.ODD if not isinstance(o, (list,dict))]),
+                   lambda o: st.lists(o, max_size=3)|st.dictionaries(st.text(max_size=3), o, max_size=3), max_leaves=9)
+
+@tries(200)
+@given(value=ANY)
+def test_a_rule_answers_for_any_value_and_a_message_is_short(value):
+    for rules in (ARGUMENT_RULES, SUMMARY_RULES, *ENCODER_RULES.values(), *MODEL_RULES.values(), *CLUSTERER_RULES.values()):
+        for name,rule in rules.items():
+            assert rule.fits(value) in (True,False)
+            if not rule.fits(value):
+                with pytest.raises(SavedFileError) as e: check_values({name:value}, rules)
+                assert len(str(e.value).encode('ascii', 'backslashreplace'))<9999
+        if not isinstance(value, dict):
+            with pytest.raises(SavedFileError): check_values(value, rules)
+
+@tries(100)
+@given(head=st.binary(max_size=60), claim=st.integers(0, 2**64-1))
+def test_any_header_of_arrays_is_refused(place, head, claim):
+    for size in (claim, len(head)):
+        (place/'x.safetensors').write_bytes(size.to_bytes(8, 'little')+head)
+        with pytest.raises(ClusterError): read_arrays(place/'x.safetensors', 'Run', dict(x='n'))
 
 @tries(100)
 @given(which=st.sampled_from([0,1]), name=st.integers(0, 99), seed=st.integers(0, 10**9))

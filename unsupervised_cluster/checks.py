@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['PATH', 'Rule', 'whole', 'number', 'one_of', 'text', 'or_none', 'list_of', 'dict_of', 'check_values', 'rules_for']
 
-# %% ../nbs/01_checks.ipynb #2c6147a3
+# %% ../nbs/01_checks.ipynb #1045a1d4
 import math,os
 from collections.abc import Callable,Mapping
 from dataclasses import dataclass
 from typing import Any
 from .core import SavedFileError,short_repr
 
-# %% ../nbs/01_checks.ipynb #ad244556
+# %% ../nbs/01_checks.ipynb #0c4c6e4d
 @dataclass(frozen=True)
 class Rule:
     "What a value from a file has to be"
@@ -33,7 +33,7 @@ def number(
     "A number in a range"
     return Rule(f'a number from {low:g} to {high:g}', lambda o: type(o) in (int,float) and low<=o<=high)
 
-# %% ../nbs/01_checks.ipynb #e0ea2337
+# %% ../nbs/01_checks.ipynb #4d616914
 def one_of(
     *options:Any, # Texts, `None`, `True` or `False`
 )->Rule: # 1 is not `True`, and a list fits none
@@ -50,13 +50,13 @@ def text(
 
 def _is_path(o:Any)->bool:
     "Can the system be asked for a file of that name?"
-    try: return type(o) is str and 0<len(o)<=2**15 and 0 not in os.fsencode(o)
+    try: return type(o) is str and 0<len(o)<=2**15 and '\0' not in o and (o.isascii() or bool(os.fsencode(o)))
     except UnicodeEncodeError: return False
 
 #: The name of a file
 PATH = Rule('the path of a file', _is_path)
 
-# %% ../nbs/01_checks.ipynb #265f3208
+# %% ../nbs/01_checks.ipynb #0ebb9d0b
 def or_none(
     rule:Rule, # For what is not `None`
 )->Rule: # `None` fits too
@@ -81,7 +81,7 @@ def dict_of(
     def fits(o): return type(o) is dict and len(o)<=most and all(key.fits(k) and value.fits(v) for k,v in o.items())
     return Rule(f'a table of at most {most:,} rows from {key.what} to {value.what}', fits)
 
-# %% ../nbs/01_checks.ipynb #138d23fb
+# %% ../nbs/01_checks.ipynb #c38ec568
 def check_values(
     values:Any, # What the file says, a `dict` if it is one of ours
     rules:Mapping[str,Rule], # By name
@@ -98,7 +98,7 @@ def check_values(
         raise SavedFileError(f'{start}`{lost[0]}` is missing')
     return values
 
-# %% ../nbs/01_checks.ipynb #c4abe4cd
+# %% ../nbs/01_checks.ipynb #4722f477
 def rules_for(
     cls:type, # Built from a file as `cls(**arguments)`
     **rules:Rule, # One for each argument of its constructor
@@ -106,5 +106,6 @@ def rules_for(
     "A table of rules, if it has the arguments of the class and no others"
     known = cls.__init__.__code__
     names = set(known.co_varnames[1:known.co_argcount+known.co_kwonlyargcount])
-    if names!=set(rules): raise TypeError(f'rules for {cls.__name__}: {sorted(names^set(rules))} are in one of the two only')
+    if other := sorted(names^set(rules)):
+        raise TypeError(f'{cls.__name__} and its rules: {other} are in one of the two only')
     return rules

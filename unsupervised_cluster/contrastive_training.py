@@ -114,7 +114,7 @@ class KeepTraining(Callback):
 def _go_on(learn:Learner, kept:KeepTraining)->int:
     "Put what the file of `kept` has back into it and into `learn`; the epochs that this training has behind it"
     most,rest = 2**26+16*sum(o.nbytes for o in learn.model.state_dict().values()),{'model.*':'*', 'opt.*':'*'}
-    try: head,tensors = read_arrays(kept.path, 'ContrastiveTraining', rest | dict(order='o', views='v'), 'pt', most)
+    try: head,tensors = read_arrays(kept.path, 'ContrastiveTraining', rest | dict(order='*', views='*'), 'pt', most)
     except SavedFileError: return 0
     if head.get('plan')!=kept.plan: return 0
     learn.create_opt()

@@ -8,7 +8,7 @@ __all__ = ['MAX_JSON', 'MAX_SIGNS', 'NUMBERS', 'ClusterError', 'NoImagesError', 
            'check_shapes', 'write_arrays', 'read_arrays', 'say', 'print_progress', 'keep_freed_memory']
 
 # %% ../nbs/00_core.ipynb #b9714ecb
-import ctypes,errno,hashlib,json,os,re,reprlib,secrets,stat,sys,time
+import ctypes,errno,gc,hashlib,json,os,re,reprlib,secrets,stat,sys,time
 from collections.abc import Callable,Iterable,Iterator,Mapping,Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -112,9 +112,18 @@ def saved_file(
     except OSError as e: raise SavedFileError(f'cannot read {path}: {e.strerror}') from e
     return Path(path)
 
-# %% ../nbs/00_core.ipynb #29ac90fc
+# %% ../nbs/00_core.ipynb #e3f8ed04
 #: How often each sign may be in JSON text; a run of a million images has half as many, and less
 MAX_SIGNS = {b'[':2**22, b'{':2**22, b',':2**25, b'"':2**25}
+
+@contextmanager
+def _no_collection():
+    "Do not look for garbage, which takes longer than parsing where millions of lists are made, and none is there"
+    was_on = gc.isenabled()
+    gc.disable()
+    try: yield
+    finally:
+        if was_on: gc.enable()
 
 def parse_json(
     data:bytes, # JSON text, as UTF-8
@@ -128,7 +137,7 @@ def parse_json(
         raise SavedFileError(f'{path} is not one of ours: it has {len(data):,} bytes and is not plain ASCII')
     try:
         data = data.decode('utf-8')
-        return json.loads(data)
+        with _no_collection(): return json.loads(data)
     except (ValueError, RecursionError, MemoryError) as e:
         raise SavedFileError(f'{path} is not JSON text: {str(e) or type(e).__name__}') from e
 
@@ -161,19 +170,21 @@ def _unmarked(data:Any, kind:str, path:str|Path)->dict:
                              'update the package')
     return {k:v for k,v in data.items() if k not in ('kind','version')}
 
-# %% ../nbs/00_core.ipynb #05711cb9
+# %% ../nbs/00_core.ipynb #cdcf66ed
 def check_shapes(
     found:Mapping[str,Sequence[int]], # Shape of each array that came
-    allowed:Mapping[str,str|None], # Sizes of each that may come, 'k 3' for (k, 3) with any k; '*' for any shape
+    allowed:Mapping[str,str|None], # Sizes of each, 'k 3' for (k, 3) with any k; '*' for any; '?' after them: or none
     where:str='', # What the message begins with
 )->dict[str,int]: # The sizes by name
-    "Raise a `SavedFileError` unless each array is known, and sizes of one name are the same everywhere, 1 or more"
+    "Raise a `SavedFileError` unless arrays are known, none is missing, and sizes of a name are the same, 1 or more"
     sizes,start = {},f'{where}: ' if where else ''
+    lost = [k for k,o in allowed.items() if not (o is None or o=='*' or o.endswith('?') or k in found)]
+    if lost: raise SavedFileError(f'{start}{lost[0]} is missing')
     for name,shape in found.items():
         key = name if name in allowed else f'{name.partition(".")[0]}.*'
         if key not in allowed: raise SavedFileError(f'{start}an array {short_repr(name)} does not belong there')
         if (dims := allowed[key]) in (None,'*'): continue
-        fits = len(shape)==len(dims := dims.split())
+        fits = len(shape)==len(dims := dims.rstrip('?').split())
         if not fits or not all(n==int(o) if o.isdigit() else 0<n==sizes.setdefault(o, n) for o,n in zip(dims, shape)):
             raise SavedFileError(f'{start}{name} has shape {tuple(shape)}, which does not fit the others: '
                                  f'wanted ({", ".join(dims)})')
@@ -193,7 +204,7 @@ def write_arrays(
     else: arrays = {k:v.contiguous() for k,v in arrays.items()}
     with atomic_path(path) as tmp: save(arrays, tmp, metadata=dict(json=head))
 
-# %% ../nbs/00_core.ipynb #2a511f6a
+# %% ../nbs/00_core.ipynb #ce875542
 #: What safetensors calls the kinds of numbers that are read
 NUMBERS = ('BOOL','U8','I8','I16','U16','I32','U32','I64','U64','F16','BF16','F32','F64')
 

@@ -140,7 +140,7 @@ def load(cls:DeepClusterer,
     "Load what `save` wrote; nothing is unpickled"
     def shapes(head):
         if model is None and head.get('model') not in list(MODELS):
-            raise argument_error('model', None, f'a {head.get("model")!r:.99} to fill', 'it is not one of ours')
+            raise argument_error('model', None, f'a {str(head.get("model")):.99} to fill', 'it is not one of ours')
         own = said_model(head, f'{path} is damaged') if model is None else model
         ends = {'embed.weight':'d z', 'embed.bias':'d', 'unembed.weight':'z d', 'unembed.bias':'z', 'centers':'k d'}
         return model_shapes(own, 'model') | ends

@@ -18,7 +18,8 @@ from .backbone import BackboneEncoder
 from .checks import Rule,check_values,list_of,number,one_of,or_none,rules_for,text,whole
 from .contrastive import VIEWS
 from .contrastive_encoder import ContrastiveEncoder
-from .core import ClusterError,SavedFileError,argument_error,read_arrays,short_repr,write_arrays
+from .core import (ClusterError,SavedFileError,argument_error,read_arrays,saved_file,short_repr,
+                                       write_arrays)
 from .features import encode_pixels
 from .fisher import FisherEncoder,encode_together
 from .gradients import GradientEncoder
@@ -213,7 +214,7 @@ def save_encoder(
     write_arrays(path, 'Encoder', dict(name=name, arguments=encoder.get_params(deep=False)), encoder.state_dict())
 
 
-# %% ../nbs/39_encoders.ipynb #abca94e4
+# %% ../nbs/39_encoders.ipynb #df73c1eb
 _BATCH,_SEED,_LAYER = whole(1, 2**16),or_none(whole(0, 2**63-1)),or_none(text(200))
 _VECTORS = dict(n_pca=whole(1, 2**10), n_gaussians=whole(1, 2**10), n_out=whole(1, 2**14), whiten=number(-2, 2),
                 n_fit=whole(2, 2**31), bs=_BATCH, seed=_SEED)
@@ -232,16 +233,17 @@ ENCODER_RULES:dict[str,dict[str,Rule]] = dict(
                        bs=_BATCH, seed=_SEED),
     codebooks=rules_for(Codebooks, name=one_of('gradients', 'fisher'), n=whole(1, 64), seed=whole(0, 2**63-2**7)))
 
-# %% ../nbs/39_encoders.ipynb #7b8ebf02
+# %% ../nbs/39_encoders.ipynb #5c7b6026
 def _said_encoder(head:dict, model:nn.Module|None, path:str|Path)->BaseEstimator:
     "The encoder that the header of a file describes, not fitted yet"
     if type(name := head.get('name')) is not str or name not in ENCODER_RULES:
         raise SavedFileError(f'{path} is damaged: its encoder is {short_repr(name)}, wanted one of '
                              f'{", ".join(ENCODER_RULES)}')
+    if name!='backbone': saved_file(path, 2**29) # The large networks are others'
     kwargs = check_values(head.get('arguments'), ENCODER_RULES[name], f'{path} is damaged')
     encoder = Codebooks(**kwargs).attach(model) if name=='codebooks' else make_encoder(name, model, **kwargs)
-    if name=='gradients' and encoder.n_patches(encoder.size or 128)*encoder.n_gaussians*encoder.n_pca>2**32:
-        raise SavedFileError(f'{path} is damaged: an encoder of so many descriptors and Gaussians takes no end of time')
+    if name=='gradients' and encoder.n_patches(encoder.size or 128)*encoder.n_gaussians*min(encoder.n_pca, 128)>2**30:
+        raise SavedFileError(f'{path} is damaged: an encoder of so many descriptors and Gaussians would take very long')
     return encoder
 
 def load_encoder(

@@ -76,7 +76,7 @@ def choice_dict(
                 stable=None if stable is None else {k:plain(v) for k,v in vars(stable).items()})
 
 
-# %% ../nbs/49_group.ipynb #c4c20225
+# %% ../nbs/49_group.ipynb #a8751f37
 _K,_KS = whole(1, 2**31),list_of(whole(1, 2**31), 2000, 1)
 _SHARES = list_of(number(-1.01, 1.01), 2000, 1)
 _CHOICE = dict(k=_K, reason=text(), k_low=or_none(_K), k_high=or_none(_K), ks=_KS,
@@ -85,7 +85,8 @@ _STABLE = dict(ks=_KS, agreement=_SHARES, reference=_SHARES, k=_K, low=_K, high=
 
 def _rising(ks:list[int], *others:list, what:str):
     "Raise an error unless numbers of clusters rise, and there is one of each of the others for each"
-    if any(b<=a for a,b in zip(ks, ks[1:])): raise SavedFileError(f'{what}: `ks` is {short_repr(ks)}, wanted rising numbers')
+    if any(b<=a for a,b in zip(ks, ks[1:])):
+        raise SavedFileError(f'{what}: `ks` is {short_repr(ks)}, wanted rising numbers')
     if any(len(o)!=len(ks) for o in others): raise SavedFileError(f'{what} has lost a part')
 
 def choice_from(
@@ -151,7 +152,7 @@ def save_groups(
     write_arrays(path, 'Clusterer', head, model.state_dict())
 
 
-# %% ../nbs/49_group.ipynb #f920bd84
+# %% ../nbs/49_group.ipynb #0e42e2aa
 _COMMON = dict(n_neighbors=whole(1, 2**31), max_rows=whole(1, 2**31), seed=or_none(whole(0, 2**63-1)))
 #: What a file may say of the arguments of each
 CLUSTERER_RULES = dict(
@@ -170,6 +171,6 @@ def load_groups(
     path:str|Path, # A file written by `save_groups`
 )->ConsensusClusterer|NeighborClusterer: # It can assign images, as it was saved
     "Load what `save_groups` wrote; nothing is unpickled"
-    head,state = read_arrays(path, 'Clusterer', lambda head: _said_groups(head, path).state_shapes())
+    head,state = read_arrays(path, 'Clusterer', lambda head: _said_groups(head, path).state_shapes(), most=2**31)
     try: return _said_groups(head, path).load_state_dict(state)
     except (ClusterError, KeyError, TypeError) as e: raise SavedFileError(f'{path} is damaged: {e}') from e

@@ -61,13 +61,13 @@ def history_dict(
     "The history as plain lists"
     return {k:list(v) for k,v in asdict(history).items()}
 
-_NUMBERS = list_of(Rule('a number from -1e+30 to 1e+30 or NaN', lambda o: type(o) in (int,float) and not abs(o)>1e30), 10**5)
+_LOSS = Rule('a number from -1e+30 to 1e+30 or NaN', lambda o: type(o) in (int,float) and not abs(o)>1e30)
 
 def history_from(
     d:dict[str,Any], # What `history_dict` gave
 )->History: # The same history
     "The history that `history_dict` described"
-    found = check_values(d, dict.fromkeys(names := ('train_loss','valid_loss','seconds'), _NUMBERS),
+    found = check_values(d, dict.fromkeys(names := ('train_loss','valid_loss','seconds'), list_of(_LOSS, 10**5)),
                          'the saved history is damaged', whole_table=True)
     try: return History(*(tuple(map(float, found[k])) for k in names))
     except ArgumentError as e: raise SavedFileError(f'the saved history is damaged: {e}') from e

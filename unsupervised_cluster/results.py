@@ -206,7 +206,7 @@ def load(cls:Features,
     if not isinstance(X, np.ndarray): raise SavedFileError(f'cannot read {path}: it is a zip, wanted one array')
     _check_rows(X, path)
     try:
-        rules = dict(features=text(200), shape=list_of(whole(1, 2**24), 9))
+        rules = dict(features=text(200), shape=list_of(whole(1, 2**22), 9))
         check_values({k:o for k,o in d.items() if k!='images'}, rules, whole_table=True)
         if (shape := tuple(d['shape'])) and math.prod(shape)!=X.shape[1]:
             raise argument_error('shape', shape, f'the shape of {X.shape[1]} numbers')
@@ -217,11 +217,11 @@ def load(cls:Features,
         raise SavedFileError(f'{path} does not fit its .json: {e}') from e
 
 
-# %% ../nbs/01_results.ipynb #98acb406
+# %% ../nbs/01_results.ipynb #d4f8a17b
 def _check_rows(X:np.ndarray, path:Path):
     "Raise an error unless `X` are rows of numbers that can be computed with"
     dtype = X.dtype
-    if X.ndim!=2 or X.shape[1]>2**24 or dtype.kind!='f' or dtype.itemsize>8 or not dtype.isnative:
+    if X.ndim!=2 or X.shape[1]>2**22 or dtype.kind!='f' or dtype.itemsize>8 or not dtype.isnative:
         raise SavedFileError(f'{path} holds {dtype} of shape {X.shape}, wanted float32 of shape (n, d)')
     if dtype.itemsize==8 and not all((np.abs(X[o])<=1e18).all() for o in row_blocks(X)):
         raise SavedFileError(f'{path} has something else than numbers from -1e18 to 1e18')

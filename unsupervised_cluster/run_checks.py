@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MAX_SIZE', 'ARGUMENT_RULES', 'SUMMARY_RULES', 'check_summary', 'check_run']
 
-# %% ../nbs/58_run_checks.ipynb #cd0a4c36
+# %% ../nbs/58_run_checks.ipynb #e952f8d4
 import re
 from pathlib import Path
 from sklearn.base import BaseEstimator
@@ -21,7 +21,7 @@ from .pixels import RESIZE_METHODS
 from .results import Features
 from .runs import DATA_FILES
 
-# %% ../nbs/58_run_checks.ipynb #3dfb8111
+# %% ../nbs/58_run_checks.ipynb #25a77756
 #: The largest size of decoded images that a run may have, in pixels
 MAX_SIZE = 2048
 
@@ -45,7 +45,7 @@ SUMMARY_RULES:dict[str,Rule] = dict(
     given=or_none(list_of(PATH, 2**26)), stamps=or_none(dict_of(PATH, _STAMP, 2**26)),
     files=dict_of(one_of(*DATA_FILES), _HASH, len(DATA_FILES)))
 
-# %% ../nbs/58_run_checks.ipynb #f11029e4
+# %% ../nbs/58_run_checks.ipynb #c1f09bd2
 def check_summary(
     d:dict, # What `read_json` gave
     path:str|Path='run.json', # Where it is from, for the message
@@ -53,7 +53,8 @@ def check_summary(
     "What a run says of itself, or a `SavedFileError` that names what cannot be"
     where = f'{path} is damaged'
     try:
-        said = check_values({'stamps':None} | {k:o for k,o in d.items() if k in SUMMARY_RULES}, SUMMARY_RULES, where, True)
+        said = {'stamps':None} | {k:o for k,o in d.items() if k in SUMMARY_RULES} # Older runs have no stamps
+        check_values(said, SUMMARY_RULES, where, whole_table=True)
         arguments = check_values(d.get('arguments'), ARGUMENT_RULES, f'{where}: arguments')
         if 'features' not in arguments: raise SavedFileError(f'{where}: the argument `features` is missing')
         recipe = check_values(d.get('recipe'), _RECIPE, f'{where}: recipe')
@@ -66,7 +67,7 @@ def check_summary(
                 precision=said['precision'], seconds=float(seconds), history=history, choice=choice, stable=stable,
                 stamps=said['stamps']),said['files']
 
-# %% ../nbs/58_run_checks.ipynb #7eb6ea76
+# %% ../nbs/58_run_checks.ipynb #bbfdf036
 def check_run(
     folder:str|Path, # Of the run, for the message
     size:int, # Height and width of the decoded images in pixels
@@ -78,7 +79,7 @@ def check_run(
     "Raise a `SavedFileError` unless the parts of a run belong together"
     (n,d),k,why = features.X.shape,clustering.n_clusters,''
     if not 1<=n==len(clustering) or features.images.paths!=clustering.images.paths:
-        why = f'its features are of {n:,} images and its clustering of {len(clustering):,}, or they are not the same ones'
+        why = f'its features are of {n:,} images, its clustering of {len(clustering):,}, or they are not the same ones'
     elif d!=clustering.centers.shape[1]:
         why = f'its features have {d:,} numbers and its centres {clustering.centers.shape[1]:,}'
     elif grouped is not None and _most_label(grouped)>=k:

@@ -117,8 +117,10 @@ def said_model(
         raise SavedFileError(f'{where}: its model is {short_repr(name)}, wanted one of {", ".join(MODELS)}')
     config = check_values(head.get('config'), MODEL_RULES[name], where)
     try:
-        with torch.device('meta'): return MODELS[name](**config)
+        with torch.device('meta'): model = MODELS[name](**config)
     except (ArgumentError, RuntimeError) as e: raise SavedFileError(f'{where}: {e}') from e
+    if (n := sum(o.numel() for o in model.parameters()))>2**28: raise SavedFileError(f'{where}: it has {n:,} weights')
+    return model
 
 def model_shapes(
     model:nn.Module, # On any device
@@ -127,7 +129,7 @@ def model_shapes(
     "How large the arrays of a model are in a file"
     return {f'{o}.{k}':' '.join(map(str, v.shape)) for o in prefixes for k,v in model.state_dict().items()}
 
-# %% ../nbs/25_saving.ipynb #e56d6e6b
+# %% ../nbs/25_saving.ipynb #3f0a2705
 def _fill(model:nn.Module, tensors:dict[str,Tensor], path:str|Path, assign:bool=False):
     "Put the saved weights into `model`; `assign` for one without memory of its own"
     weights = {k.removeprefix('model.'):v for k,v in tensors.items() if k.startswith('model.')}
@@ -145,7 +147,7 @@ def load_autoencoder(
     def made(head):
         if model is not None: return model
         if type(name := head.get('model')) is str and name not in MODELS:
-            raise argument_error('model', None, f'a {name:.99} to fill', 'it is not one of ours')
+            raise argument_error('model', None, f'a {name:.99} to fill', f'that of {path} is not one of ours')
         return said_model(head, f'{path} is damaged')
     rest = {'opt.*':None, 'best.*':None, 'slow.*':None} # Of a training
     head,tensors = read_arrays(path, 'Autoencoder', lambda head: model_shapes(made(head), 'model') | rest, 'pt')
@@ -175,7 +177,8 @@ def load_checkpoint(
     cbs:Iterable[Callback]=(), # More callbacks, which will be given to `fit`
 )->Learner: # The same one, as it was after its last whole epoch
     "Put a saved training back into `learn`, and into those callbacks that keep something"
-    shapes = model_shapes(learn.model, 'model', 'best') | {'opt.*':'*', 'slow.*':'*'}
+    best = {k:f'{o} ?' for k,o in model_shapes(learn.model, 'best').items()}
+    shapes = model_shapes(learn.model, 'model') | best | {'opt.*':'*', 'slow.*':'*'}
     most = 2**26+16*sum(o.nbytes for o in learn.model.state_dict().values())
     head,tensors = read_arrays(path, 'Autoencoder', shapes, 'pt', most)
     if 'optimizer' not in head: raise SavedFileError(f'{path} holds a model but no training to resume')
