@@ -8,6 +8,7 @@ __all__ = ['Explorer', 'explore']
 # %% ../nbs/59_explore.ipynb #fb97d55f
 from html import escape
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 from fastcore.basics import patch
 from ipywidgets import Box,HBox,HTML,SelectionSlider,ToggleButton,ToggleButtons,VBox
 from torch import nn

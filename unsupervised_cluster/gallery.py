@@ -9,6 +9,7 @@ __all__ = ['Gallery']
 import io
 from pathlib import Path
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 from PIL import Image
 from fastcore.basics import patch

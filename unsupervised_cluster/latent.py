@@ -7,6 +7,7 @@ __all__ = ['LatentMaps', 'PooledEncoder', 'FisherBottleneck']
 
 # %% ../nbs/34_latent.ipynb #a5ad3084
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 import torch.nn.functional as F
