@@ -32,11 +32,12 @@ def shows(im, colours=(RED,BLUE)):
 
 def chunk(kind, data): return struct.pack('>I', len(data))+kind+data+struct.pack('>I', zlib.crc32(kind+data))
 
-def huge_png(width, height):
-    "A PNG of one bit per pixel, white, however large"
-    press,row = zlib.compressobj(1),b'\0'+b'\xff'*-(-width//8)
-    data = b''.join([*(press.compress(row*500) for _ in range(-(-height//500))), press.flush()])
-    head = struct.pack('>IIBBBBB', width, height, 1, 0, 0, 0, 0)
+def huge_png(width, height, depth=1, kind=0):
+    "A white PNG of so many bits per channel, however large; of one, two (grey and alpha), three or four channels"
+    press,bits = zlib.compressobj(1),depth*{0:1, 2:3, 4:2, 6:4}[kind]
+    row = b'\0'+b'\xff'*-(-width*bits//8)
+    data = b''.join([*(press.compress(row) for _ in range(height)), press.flush()])
+    head = struct.pack('>IIBBBBB', width, height, depth, kind, 0, 0, 0)
     return b'\x89PNG\r\n\x1a\n'+chunk(b'IHDR', head)+chunk(b'IDAT', data)+chunk(b'IEND', b'')
 
 def deep_png(kind):
@@ -92,6 +93,7 @@ def images():
     "Files that are images, if not of the usual kind"
     im,jpeg = picture(),encoded(picture(), 'JPEG')
     others,grey = [picture(colours=o) for o in ((WHITE,BLACK),(BLACK,BLACK))],(WHITE,BLACK)
+    half = Image.fromarray(np.repeat(np.array([[0,255]], np.uint8), 16, 1).repeat(24, 0))
     floats = np.where(np.arange(32)<16, 1, 0).astype(np.float32)[None].repeat(24, 0)
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile('sRGB')).tobytes()
     clear = im.quantize(4)
@@ -105,6 +107,18 @@ def images():
     yield Kind('32-bit float TIFF', 'float.tif', encoded(Image.fromarray(floats), 'TIFF'), colours=grey)
     yield Kind('float TIFF with NaN and infinity', 'nan.tif', colours=None,
                make=encoded(Image.fromarray(np.where(floats>0, np.nan, np.inf).astype(np.float32)), 'TIFF'))
+    yield Kind('16-bit grey TIFF, the other byte first', 'deep.tif', colours=grey,
+               make=encoded(Image.frombytes('I;16B', (32,24), (floats*65535).astype('>u2').tobytes()), 'TIFF'))
+    yield Kind('TIFF in L*a*b* colours', 'lab.tif', encoded(ImageCms.profileToProfile(
+        im, *map(ImageCms.createProfile, ('sRGB','LAB')), outputMode='LAB'), 'TIFF'))
+    yield Kind('TIFF packed in one strip', 'strip.tif', encoded(picture((320,240)), 'TIFF', compression='tiff_lzw', tiffinfo={278:240}))
+    yield Kind('JPEG 2000 in tiles', 'tiles.jp2', encoded(picture((320,240)), 'JPEG2000', tile_size=(100,100)))
+    yield Kind('AVIF', 'picture.avif', encoded(im, 'AVIF', quality=95))
+    yield Kind('grey PNG with transparency', 'grey alpha.png', colours=(WHITE,BLACK),
+               make=encoded(Image.merge('LA', (Image.new('L', (32,24)), half))))
+    yield Kind('palette with a transparency for each colour', 'alphas.png', colours=(WHITE,BLUE),
+               make=encoded(clear, transparency=bytes(255*(i!=clear.getpixel((2,2))) for i in range(4))))
+    yield Kind('animated PNG', 'moves.png', encoded(im, save_all=True, append_images=others))
     yield Kind('CMYK JPEG', 'cmyk.jpg', encoded(im.convert('CMYK'), 'JPEG'))
     yield Kind('CMYK TIFF', 'cmyk.tif', encoded(im.convert('CMYK'), 'TIFF'))
     yield Kind('1-bit TIFF', 'bit.tif', encoded(others[0].convert('1'), 'TIFF', compression='group4'), colours=grey)
@@ -125,9 +139,15 @@ def images():
     yield Kind('JPEG damaged in the middle of its lines', 'lines.jpg', colours=None,
                make=in_the_middle(encoded(picture((320,240)), 'JPEG', quality=95), b'\x12'*20))
 
+def stretch(path, data, size=2**32-2):
+    "A file that begins with `data` and goes on with zeros, which take no room on the disk"
+    with path.open('wb') as f:
+        f.write(data)
+        f.truncate(size)
+
 def broken():
     "Files that are named like images and are none that can be used"
-    png,jpeg,noise = encoded(picture()),encoded(picture((320,240)), 'JPEG'),np.random.default_rng(0)
+    im,png,jpeg,noise = picture(),encoded(picture()),encoded(picture((320,240)), 'JPEG'),np.random.default_rng(0)
     detailed = encoded(Image.fromarray(noise.integers(0, 255, (64,64,3), np.uint8)))
     yield Kind('truncated JPEG', 'cut.jpg', jpeg[:len(jpeg)//2], 'damaged: ')
     yield Kind('truncated PNG', 'cut.png', detailed[:len(detailed)//2], 'damaged: ')
@@ -147,6 +167,9 @@ def broken():
     yield Kind('PNG that claims 2**31 x 2**31', 'claims.png', png[:8]+chunk(b'IHDR', b'\x7f\xff\xff\xff'*2+png[24:29])+png[33:], 'too large|damaged: ')
     bomb = chunk(b'zTXt', b'Comment\0\0'+zlib.compress(bytes(2**26)))
     yield Kind('PNG with a text of 64 MB', 'comment.png', png[:33]+bomb+png[33:], 'damaged: ')
+    yield Kind('WebP of 4 GB, most of them nowhere', 'sparse.webp', lambda o: stretch(o, encoded(im, 'WEBP')), 'damaged: ')
+    yield Kind('PNG with a chunk of 2 GB, most of it nowhere', 'sparse.png', reason='damaged: ',
+               make=lambda o: stretch(o, png[:33]+struct.pack('>I', 2**31-1)+b'prVt'))
 
 def bind(path):
     "A socket under a name of any length"

@@ -13,9 +13,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
-import numpy as np
-
 import matplotlib.pyplot as plt, numpy as np
+from PIL import Image
 from sklearn.metrics import adjusted_rand_score
 import bad_input as bad
 from results import last_rows, write_table
@@ -148,6 +147,59 @@ def mutants(top, args):
         o = result(child('read_mutants(*args)', top, format, n))
         yield row('mutants', format, n, f'{o["read"]} read, {o["refused"]} set aside; at most {o["seconds"]:.2f} s each, '
                   f'at most {o["memory"]:,.0f} MB of memory more', n-o['read']-o['refused'])
+
+# ---- Large images
+
+def tiff(path, mode, side, **kwargs):
+    "A TIFF of one colour"
+    Image.new(mode, (side,side), 1).save(path, 'TIFF', **kwargs)
+
+def rgb(path, side, **kwargs):
+    "A file in the format of its name, a gradient in each of two directions"
+    x,y = (o('L').resize((side,side)) for o in (Image.linear_gradient, Image.radial_gradient))
+    Image.merge('RGB', (x,y,x)).save(path, **kwargs)
+
+#: Name and what makes it, of so many pixels on each side: what takes most memory in each format, within the limits or not
+BIG = {'16-bit grey PNG':('deep.png', lambda o,n: o.write_bytes(bad.huge_png(n, n, 16))),
+       'PNG with transparency':('alpha.png', lambda o,n: o.write_bytes(bad.huge_png(n, n, 8, 6))),
+       'grey PNG with transparency':('grey.png', lambda o,n: o.write_bytes(bad.huge_png(n, n, 8, 4))),
+       '16-bit colour PNG':('colour.png', lambda o,n: o.write_bytes(bad.huge_png(n, n, 16, 2))),
+       'float TIFF':('float.tif', lambda o,n: tiff(o, 'F', n)),
+       'float TIFF, packed':('packed.tif', lambda o,n: tiff(o, 'F', n, compression='tiff_adobe_deflate')),
+       'float TIFF, packed in one strip':('strip.tif', lambda o,n: tiff(o, 'F', n, compression='tiff_adobe_deflate', tiffinfo={278:n})),
+       'TIFF to be turned':('turned.tif', lambda o,n: tiff(o, 'RGB', n, tiffinfo={274:6})),
+       'CMYK TIFF':('cmyk.tif', lambda o,n: tiff(o, 'CMYK', n)),
+       'progressive JPEG':('progressive.jpg', lambda o,n: rgb(o, n, progressive=True, subsampling=0)),
+       'WebP':('large.webp', lambda o,n: rgb(o, n, method=0)), 'AVIF':('large.avif', lambda o,n: rgb(o, n, speed=10)),
+       'JPEG 2000':('large.jp2', lambda o,n: rgb(o, n, irreversible=True, quality_mode='rates', quality_layers=[200])),
+       'GIF':('large.gif', lambda o,n: Image.new('P', (n,n)).save(o))}
+
+def read_large(n_workers, folder, *names):
+    "Verify and decode files; the memory that each of the two took in MB, and what was set aside"
+    Path('/proc/self/clear_refs').write_text('5')
+    before,n,paths = memory('VmRSS'),int(n_workers),[Path(folder)/o for o in names]
+    table = check_images(paths, n_workers=n)
+    first = memory('VmHWM')-before
+    Path('/proc/self/clear_refs').write_text('5')
+    before = memory('VmRSS')
+    if len(table): decode_images(table, n_workers=n)
+    print(json.dumps(dict(check=first, decode=memory('VmHWM')-before, read=len(table), reasons=[o.reason for o in table.broken])))
+
+def large(top, args):
+    "Images of up to 170 megapixels, one at a time and all at once, in processes of their own"
+    side,most = 3000 if args.small else 13_000,1500
+    for what,(name,make) in BIG.items():
+        make(top/name, side)
+        o = result(child('read_large(*args)', 1, top, name))
+        became = f'set aside: {o["reasons"][0]}' if o['reasons'] else 'decoded'
+        right = max(o['check'], o['decode'])<most and all(reason.startswith('too large') for reason in o['reasons'])
+        yield row('large', f'{what}, {side**2/1e6:.0f} megapixels', 1, f'{became}; {o["check"]:,.0f} MB to verify, {o["decode"]:,.0f} MB to decode',
+                  int(not right))
+    names = [o for o,_ in BIG.values()]*2
+    for n in (2,8):
+        o = result(child('read_large(*args)', n, top, *names))
+        yield row('large', f'all of them twice, {n} at a time', len(names), f'{o["read"]} decoded, {len(o["reasons"])} set aside; '
+                  f'{o["check"]:,.0f} MB to verify, {o["decode"]:,.0f} MB to decode', int(max(o['check'], o['decode'])>=most))
 
 # ---- Run folders from strangers
 
@@ -569,7 +621,7 @@ def kept(top, args):
         n,skipped,wrong = int(o['tests']),int(o['skipped']),int(o['failures'])+int(o['errors'])
         yield row('kept', f'{what} (tests/{name})', n-skipped, f'{n-skipped-wrong} as promised'+f', {skipped} could not be tried here'*bool(skipped), wrong)
 
-PARTS = dict(files=files, mutants=mutants, hostile=hostile, killed=killed, kept=kept, exports=exports, many=many, threads=threads)
+PARTS = dict(files=files, large=large, mutants=mutants, hostile=hostile, killed=killed, kept=kept, exports=exports, many=many, threads=threads)
 
 def main():
     "The command"

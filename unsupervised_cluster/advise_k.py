@@ -9,6 +9,7 @@ __all__ = ['sample_rows', 'few_rows', 'normal_rows', 'needed_strength', 'KAdvice
 from collections.abc import Callable,Iterable
 from dataclasses import dataclass
 from html import escape
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 from fastcore.basics import patch

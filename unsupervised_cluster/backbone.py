@@ -9,6 +9,7 @@ __all__ = ['WEIGHT_FILES', 'build_backbone', 'cached_weights', 'load_weights', '
 from collections.abc import Callable,Iterable
 from pathlib import Path
 from pickle import UnpicklingError
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.torch_core import default_device

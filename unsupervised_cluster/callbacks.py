@@ -7,6 +7,7 @@ __all__ = ['KeepHistory', 'EpochOrder', 'EarlyStop', 'PrintEpochs', 'KeepBest', 
 
 # %% ../nbs/24_callbacks.ipynb #a749c10c
 import random,time
+from .quiet import fastai # before all others: it leaves `random` as it is
 from fastai.callback.core import Callback,CancelFitException
 from fastai.learner import Recorder
 from fastai.torch_core import get_model

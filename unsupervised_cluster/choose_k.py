@@ -9,6 +9,7 @@ __all__ = ['elbow_k', 'KSweep', 'sweep_k', 'KChoice', 'choose_k']
 import warnings
 from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 from joblib import Parallel,delayed

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from joblib import cpu_count,effective_n_jobs
 from sklearn.cluster import KMeans

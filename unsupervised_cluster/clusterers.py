@@ -9,6 +9,7 @@ __all__ = ['METHODS', 'METHOD_NAMES', 'main_components', 'fit_minibatch', 'fit_m
 
 # %% ../nbs/44_clusterers.ipynb #cc42643c
 import warnings
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin

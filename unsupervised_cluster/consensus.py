@@ -8,6 +8,7 @@ __all__ = ['MORE_VECTORS', 'vector_counts', 'GraphSpectra', 'graph_labels', 'vot
 
 # %% ../nbs/43_consensus.ipynb #c7721293
 from collections.abc import Mapping,Sequence
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from fastcore.basics import patch
 from joblib import Parallel,delayed

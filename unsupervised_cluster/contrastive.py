@@ -9,6 +9,7 @@ __all__ = ['VIEWS', 'fit_square', 'photo_views', 'shape_views', 'flat_part', 'gu
 # %% ../nbs/28_contrastive.ipynb #749fcf21
 import math
 from collections.abc import Callable,Sequence
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.callback.core import Callback,CancelValidException

@@ -8,6 +8,7 @@ __all__ = ['ContrastiveEncoder']
 # %% ../nbs/35_contrastive_encoder.ipynb #c7bb7b40
 from collections.abc import Callable,Iterable,Sequence
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastcore.basics import patch

@@ -9,6 +9,7 @@ __all__ = ['pixel_dls', 'default_epochs', 'ShowEpochs', 'contrastive_learner', '
 import json,math,random
 from collections.abc import Callable,Iterable,Iterator
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.callback.core import Callback

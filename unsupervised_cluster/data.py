@@ -11,6 +11,7 @@ import math,random
 from collections.abc import Callable,Iterable,Iterator,Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.data.block import DataBlock

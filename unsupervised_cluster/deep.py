@@ -9,6 +9,7 @@ __all__ = ['soft_assign', 'target_distribution', 'ClusterLoss', 'ClusterNet', 'e
 # %% ../nbs/45_deep.ipynb #4675c738
 import copy,warnings
 from collections.abc import Iterable,Iterator
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.callback.core import Callback,CancelFitException

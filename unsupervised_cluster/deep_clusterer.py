@@ -7,6 +7,7 @@ __all__ = ['DeepClusterer']
 
 # %% ../nbs/45_deep_clusterer.ipynb #80bb1443
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.callback.progress import ProgressCallback # patches `no_bar` into Learner

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from fastcore.basics import patch
 from sklearn.metrics import pairwise_distances

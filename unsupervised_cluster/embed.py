@@ -6,6 +6,7 @@
 __all__ = ['neighbor_graph', 'usual_distance', 'different_rows', 'link_parts', 'graph_vectors', 'embed_rows']
 
 # %% ../nbs/36_embed.ipynb #dce0f985
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from scipy.linalg import eigh
 from scipy.sparse import csr_matrix,diags

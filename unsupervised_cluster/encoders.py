@@ -9,6 +9,7 @@ __all__ = ['ENCODERS', 'ENCODER_RULES', 'FlatBottleneck', 'needs_autoencoder', '
 # %% ../nbs/39_encoders.ipynb #9a58557d
 from pathlib import Path
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,TransformerMixin

@@ -9,6 +9,7 @@ __all__ = ['Explorer', 'explore']
 from html import escape
 from pathlib import Path
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 from fastcore.basics import patch
 from ipywidgets import Box,HBox,HTML,SelectionSlider,ToggleButton,ToggleButtons,VBox
 from torch import nn

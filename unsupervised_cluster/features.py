@@ -8,6 +8,7 @@ __all__ = ['encode_pixels', 'extract_features']
 # %% ../nbs/30_features.ipynb #c0451b17
 from collections.abc import Callable,Iterable,Sequence
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from fastai.learner import Learner

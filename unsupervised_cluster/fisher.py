@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable,Iterable,Iterator,Sequence
 from contextlib import contextmanager
 from typing import Any
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from fastcore.basics import patch
 from joblib import Parallel,cpu_count,delayed

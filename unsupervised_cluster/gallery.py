@@ -8,6 +8,7 @@ __all__ = ['Gallery']
 # %% ../nbs/57_gallery.ipynb #2528e220
 from pathlib import Path
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 from PIL import Image
 from fastcore.basics import patch

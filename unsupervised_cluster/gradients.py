@@ -8,6 +8,7 @@ __all__ = ['working_size', 'grey_images', 'orientation_maps', 'cell_windows', 'd
 # %% ../nbs/33_gradients.ipynb #80a2c56c
 import math
 from collections.abc import Sequence
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 import torch.nn.functional as F

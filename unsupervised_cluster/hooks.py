@@ -6,6 +6,7 @@
 __all__ = ['BottleneckHook']
 
 # %% ../nbs/22_hooks.ipynb #cfe5a9cc
+from .quiet import fastai # before all others: it leaves `random` as it is
 from fastai.callback.hook import Hook
 from torch import Tensor,nn
 from .core import ClusterError,argument_error

@@ -9,6 +9,7 @@ __all__ = ['Clusterer', 'kmeans_labels', 'check_ks', 'KVote', 'elbow_vote', 'lab
 # %% ../nbs/46_indices.ipynb #47b984ea
 from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from sklearn.metrics import adjusted_rand_score,calinski_harabasz_score,davies_bouldin_score,silhouette_score
 from .choose_k import elbow_k

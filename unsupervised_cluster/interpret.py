@@ -7,6 +7,7 @@ __all__ = ['image_errors', 'ClusterInterpretation']
 
 # %% ../nbs/57_interpret.ipynb #854d97c3
 from collections.abc import Callable,Iterable
+from .quiet import fastai # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 import torch

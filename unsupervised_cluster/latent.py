@@ -8,6 +8,7 @@ __all__ = ['LatentMaps', 'PooledEncoder', 'FisherBottleneck']
 # %% ../nbs/34_latent.ipynb #a5ad3084
 import math
 from typing import Any
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 import torch.nn.functional as F

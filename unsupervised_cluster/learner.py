@@ -9,6 +9,7 @@ __all__ = ['RECIPES', 'AutoencoderLearner', 'autoencoder_learner', 'get_recipe',
 # %% ../nbs/27_learner.ipynb #223e1240
 from collections.abc import Callable,Sequence
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 import fastai.vision.learner # gives `show_results` its form for pairs of images

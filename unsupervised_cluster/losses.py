@@ -11,6 +11,7 @@ import copy,math
 from collections.abc import Callable,Sequence
 from pathlib import Path
 from pickle import UnpicklingError
+from .quiet import fastai # before all others: it leaves `random` as it is
 import torch
 from fastai.callback.hook import hook_outputs
 from fastai.losses import L1LossFlat,MSELossFlat

@@ -8,6 +8,7 @@ __all__ = ['label_table', 'clustering_accuracy', 'purity', 'score_clustering', '
 # %% ../nbs/40_metrics.ipynb #b2f80e26
 from collections.abc import Mapping,Sequence
 from dataclasses import dataclass
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 from sklearn.metrics import adjusted_rand_score,normalized_mutual_info_score

@@ -9,6 +9,7 @@ __all__ = ['DECODERS', 'PRECISIONS', 'conv_block', 'glorot_', 'UpConv2d', 'up_bl
 # %% ../nbs/20_models.ipynb #43344153
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 import torch.nn.functional as F

@@ -9,6 +9,7 @@ __all__ = ['WARN_AT', 'pixel_values', 'file_date', 'file_values', 'explained_by'
 # %% ../nbs/38_nuisance.ipynb #6fe76bae
 from dataclasses import dataclass
 from pathlib import Path
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes

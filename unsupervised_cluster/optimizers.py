@@ -8,6 +8,7 @@ __all__ = ['keras_adam', 'OPTIMIZERS', 'get_optimizer']
 # %% ../nbs/26_optimizers.ipynb #6f3ed8fe
 from collections.abc import Callable
 from functools import partial
+from .quiet import fastai # before all others: it leaves `random` as it is
 from fastai.optimizer import Adam,Lamb,QHAdam,RAdam,RMSProp,SGD,ranger
 from .core import argument_error
 

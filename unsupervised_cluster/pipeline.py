@@ -11,6 +11,7 @@ from collections.abc import Callable,Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,ClusterMixin,TransformerMixin

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property,partial
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 from PIL import Image
 from fastai.vision.augment import Resize

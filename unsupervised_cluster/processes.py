@@ -6,6 +6,7 @@
 __all__ = ['SharedDL', 'SharedTraining', 'on_processes', 'train_part']
 
 # %% ../nbs/29_processes.ipynb #bd4272b1
+from .quiet import fastai # before all others: it leaves `random` as it is
 import accelerate # Without it `fastai.distributed` cannot be imported: pip install accelerate
 import os,random
 import numpy as np

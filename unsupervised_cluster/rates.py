@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 import torch

@@ -10,6 +10,7 @@ __all__ = ['gaussian_filter_weights', 'filtered_loss', 'filtered_difference', 'D
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass,field
+from .quiet import fastai # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 import torch

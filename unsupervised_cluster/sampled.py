@@ -7,6 +7,7 @@ __all__ = ['assign_blocks', 'sampled_kmeans']
 
 # %% ../nbs/44_sampled.ipynb #ede2abc8
 import warnings
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from joblib import Parallel,delayed
 from sklearn.metrics import pairwise_distances_argmin_min

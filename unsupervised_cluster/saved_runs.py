@@ -11,6 +11,7 @@ from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass,replace
 from datetime import datetime,timezone
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator
 from torch import nn

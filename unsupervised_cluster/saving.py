@@ -9,6 +9,7 @@ __all__ = ['MODELS', 'MODEL_RULES', 'optimizer_state', 'load_optimizer_state', '
 # %% ../nbs/25_saving.ipynb #0fdf8041
 from collections.abc import Iterable
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import torch
 from fastai.callback.core import Callback
 from fastai.learner import Learner

@@ -9,6 +9,7 @@ __all__ = ['encode_shards']
 from collections.abc import Callable,Iterable,Sequence
 from copy import copy
 from pathlib import Path
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from joblib import Parallel,delayed,hash as hash_of
 from sklearn.base import BaseEstimator

@@ -10,6 +10,7 @@ __all__ = ['MAPS', 'MAP_COLORS', 'MAP_MARKERS', 'similar', 'usual_pair', 'hash_b
 import os
 from collections.abc import Iterator,Sequence
 from pathlib import Path
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes

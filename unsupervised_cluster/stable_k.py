@@ -9,6 +9,7 @@ __all__ = ['agreement_curve', 'StableK', 'pick_stable', 'stable_k']
 from collections.abc import Callable,Iterable,Sequence
 from dataclasses import dataclass
 from html import escape
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import matplotlib.pyplot as plt
 import numpy as np
 from joblib import Parallel,delayed

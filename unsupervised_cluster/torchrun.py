@@ -10,6 +10,7 @@ import os,subprocess,sys,tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 import numpy as np
 import torch
 from .callbacks import PrintEpochs

@@ -9,6 +9,7 @@ __all__ = ['name_stamps', 'strange_images', 'Update', 'update_run']
 from collections.abc import Callable,Sequence
 from dataclasses import dataclass,replace
 from pathlib import Path
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from scipy.stats import binomtest
 from sklearn.neighbors import NearestNeighbors

@@ -7,6 +7,7 @@ __all__ = ['small_numbers', 'ArrayState', 'part_shapes', 'unit_rows', 'WhitenedP
 
 # %% ../nbs/31_whitening.ipynb #0ddb18e1
 from typing import Any
+from .quiet import sklearn # before all others: it leaves `random` as it is
 import numpy as np
 from scipy.linalg import eigh
 from sklearn.base import BaseEstimator,TransformerMixin
