@@ -249,6 +249,7 @@ def load_state_dict(self:ConsensusClusterer,
         low,most = (1,d) if o=='widths' else (0,self.n_clusters-1)
         if s[o].dtype.kind not in 'iu' or s[o].min()<low or s[o].max()>most:
             raise SavedFileError(f'{o} has something else than whole numbers from {low} to {most}')
+        s[o] = s[o].astype(np.int64)
     if (width := sum(s['widths'].tolist()))!=d:
         raise SavedFileError(f'the views have {width} numbers, the rows {d}: they do not belong together')
     s |= dict(rows=small_numbers('rows', s['rows']), scales=small_numbers('scales', s['scales'], positive=True))

@@ -42,7 +42,7 @@ _STAMP = list_of(whole(-2**63, 2**63), 2, 2)
 #: What else it may say
 SUMMARY_RULES:dict[str,Rule] = dict(
     size=whole(4, MAX_SIZE), clusterer=one_of(*CLUSTERERS), precision=one_of(None, 'full', 'bf16'),
-    given=or_none(list_of(PATH, 2**26)), stamps=or_none(dict_of(PATH, _STAMP, 2**26)),
+    given=or_none(list_of(PATH, 2**26, 1)), stamps=or_none(dict_of(PATH, _STAMP, 2**26)),
     files=dict_of(one_of(*DATA_FILES), _HASH, len(DATA_FILES)))
 
 # %% ../nbs/58_run_checks.ipynb #c1f09bd2
