@@ -14,7 +14,7 @@ import numpy as np
 from joblib import Parallel,delayed,hash as hash_of
 from sklearn.base import BaseEstimator
 from .arrays import empty_array
-from .core import NoImagesError,argument_error
+from .core import NoImagesError,SavedFileError,argument_error
 from .encoders import encode_images
 from .images import check_images,file_stamps,image_files,unread_folder
 from .pixels import decode_images
@@ -34,6 +34,12 @@ def _encode_shard(path:Path, files:list[Path], root:Path|None, encoder:BaseEstim
     if len(table): found = encode_images(encoder, decode_images(table, size, method, n_workers=1))
     else: found = Features(np.empty((0,0), np.float32), table)
     found.save(path)
+
+def _load_shard(path:Path, files:list[Path])->Features:
+    "The features of a shard, which may be of these files and of no others"
+    found = Features.load(path, mmap=True, outside=True)
+    if {*found.images.paths}<={o.absolute() for o in files}: return found
+    raise SavedFileError(f'{path} is of other images: remove it')
 
 def _join(parts:list[Features], root:Path|None, lost:Iterable[BrokenFile])->Features:
     "The features of shards as one, in their order; `lost` are the subfolders that cannot be read"
@@ -72,4 +78,4 @@ def encode_shards(
     done = Parallel(n_jobs, return_as='generator_unordered')(
         delayed(_encode_shard)(paths[i], parts[i], root, quiet, size, method) for i in todo)
     for _ in progress(done, total=len(todo)) if progress else done: pass
-    return _join([Features.load(o, mmap=True) for o in paths], root, map(unread_folder, unread))
+    return _join(list(map(_load_shard, paths, parts)), root, map(unread_folder, unread))
