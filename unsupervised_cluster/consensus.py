@@ -17,10 +17,11 @@ from sklearn.base import BaseEstimator,ClusterMixin
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits # comes with scikit-learn
+from .checks import small_numbers
 from .cluster import check_k,fit_kmeans,one_thread
 from .core import SavedFileError,argument_error,check_shapes
 from .embed import different_rows,graph_vectors,link_parts,neighbor_graph,usual_distance
-from .whitening import small_numbers,unit_rows
+from .whitening import unit_rows
 
 # %% ../nbs/43_consensus.ipynb #f559a518
 #: So many vectors more than clusters are looked at, where the graph does not fall into k parts by itself

@@ -14,11 +14,11 @@ import torch
 from fastcore.basics import patch
 from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.exceptions import NotFittedError
+from .checks import small_numbers
 from .contrastive import VIEWS,ContrastiveNet,fit_square,guess_margin,guess_views
 from .contrastive_training import contrastive_learner,default_epochs,fit_contrastive,pixel_dls
 from .core import SavedFileError,argument_error,check_shapes
 from .pixels import check_pixels,pixels_digest
-from .whitening import small_numbers
 
 # %% ../nbs/35_contrastive_encoder.ipynb #31ffa540
 class ContrastiveEncoder(TransformerMixin, BaseEstimator):
