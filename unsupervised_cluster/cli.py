@@ -44,6 +44,8 @@ def _add_more(more:argparse._ArgumentGroup):
                       help='largest number of clusters to try (%(default)s)')
     more.add_argument('--subset', default='all', choices=('all','valid'),
                       help='images that are clustered (%(default)s); all get a cluster')
+    more.add_argument('--everything', action='store_true',
+                      help='take in trash bins, previews of a NAS, and folders that a run or an export made')
     more.add_argument('--quiet', action='store_true', help='print the result only')
 
 # %% ../nbs/62_cli.ipynb #af18d23d
@@ -105,7 +107,7 @@ def run(
         sample_photos(folder, args.samples, args.seed)
     if args.update: return _update(folder, out, args.quiet)
     from unsupervised_cluster.images import find_images
-    images = find_images(folder, progress=None if args.quiet else print_progress('verifying'))
+    images = find_images(folder, None, None if args.quiet else print_progress('verifying'), args.everything)
     keep_freed_memory()
     from unsupervised_cluster.pipeline import ImageClusterer
     clusterer = ImageClusterer(n_clusters=args.k, features=args.features, clusterer=args.clusterer, size=args.size,
@@ -153,7 +155,7 @@ def main(
         for o in (sys.stdout, sys.stderr):
             if hasattr(o, 'reconfigure'): o.reconfigure(errors='backslashreplace') # a file name may be no text at all
         warnings.simplefilter('ignore', FutureWarning)
-        warnings.showwarning = lambda message,*args,**kwargs: _complain(f'note: {message}')
+        warnings.showwarning = lambda message,*args,**kwargs: _complain(f'note: {message}'.replace(*_IN_A_CALL))
         try: run(args)
         except (ClusterError, ImportError, OSError, MemoryError) as e:
             _complain('unsupervised_cluster: '+(' '.join(str(e).split()) or 'out of memory'))
@@ -163,6 +165,9 @@ def main(
                       'with the training, if there is one')
             return 130
     return 0
+
+#: What a message says of a call, and how the command has it
+_IN_A_CALL = '`find_images(folder, everything=True)`','--everything'
 
 def _complain(text:str):
     "Print a line on standard error, if there is one"

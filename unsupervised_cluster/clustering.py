@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 import numpy as np
 from fastcore.basics import patch
-from .core import SavedFileError,argument_error,atomic_path,read_arrays,write_arrays
+from .checks import check_values,list_of,or_none,small_numbers,text
+from .core import (ArgumentError,SavedFileError,argument_error,atomic_path,read_arrays,saved_file,
+                                       write_arrays)
 from .results import ImageTable,html_table
 from .sharing import csv_cell,shared_broken,shared_names,shown_name
 
@@ -162,12 +164,21 @@ def load(cls:Clustering,
     outside:bool=False, # Take over images that lie outside of the table's folder too?
 )->Clustering: # As it was saved
     "Load what `save` wrote; nothing is unpickled"
-    head,arrays = read_arrays(path, 'Clustering')
-    arrays = {k:v for k,v in arrays.items() if k in ('labels','distances','centers','agreement')}
-    if not all(np.isfinite(o).all() for o in arrays.values()):
-        raise SavedFileError(f'{path} is not a saved Clustering: some of its numbers are not finite')
+    head,arrays = read_arrays(path, 'Clustering', lambda head: _shapes(path, head))
     try:
-        names = head.get('names') # Files from before there were names have none
-        images = ImageTable.from_dict(head['images'], outside)
+        if arrays['labels'].dtype.kind!='i':
+            raise argument_error('labels', str(arrays['labels'].dtype), 'whole numbers')
+        arrays['labels'] = arrays['labels'].astype(np.int64)
+        check_values({k:o for k,o in head.items() if k!='images'}, dict(names=or_none(list_of(text(), 2**20))))
+        for k,o in arrays.items(): small_numbers(k, o)
+        names,images = head.get('names'),ImageTable.from_dict(head.get('images'), outside) # Old files have no names
         return cls(**arrays, images=images, names=None if names is None else tuple(names))
-    except (KeyError, TypeError, ValueError) as e: raise SavedFileError(f'{path} is not a saved Clustering: {e}') from e
+    except (SavedFileError, ArgumentError) as e: raise SavedFileError(f'{path} is damaged: {e}') from e
+
+def _shapes(path:str|Path, head:dict)->dict[str,str]:
+    "The arrays of a saved clustering, for `read_arrays`"
+    table = head.get('images')
+    paths = table.get('paths') if isinstance(table, dict) else ()
+    n = len(paths) if isinstance(paths, list) else 0
+    saved_file(path, 2**28+2**14*n)
+    return dict(labels=str(n), distances=f'{n} k', centers='k d', agreement=f'{n} ?')

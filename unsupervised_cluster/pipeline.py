@@ -86,9 +86,10 @@ def _check(self:ImageClusterer):
         if not _is_whole(o, 1): raise argument_error(name, o, 'a whole number, 1 or more')
     if not _is_whole(self.seed, 0, 2**32-1):
         raise argument_error('seed', self.seed, 'a whole number from 0 to 4,294,967,295')
-    whole = self.size is None or _is_whole(self.size, 4)
+    most = 1448 if needs_autoencoder(self.features) else 2048 # What can be loaded again
+    whole = self.size is None or _is_whole(self.size, 4, most)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
-        raise argument_error('size', self.size, 'a number of pixels divisible by 4, or None')
+        raise argument_error('size', self.size, f'a number of pixels divisible by 4, at most {most}, or None')
     suits = 'kmeans' if self.features=='bottleneck' else 'consensus'
     self.kind_ = suits if self.clusterer=='auto' else self.clusterer
 

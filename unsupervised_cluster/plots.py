@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from .choose_k import KSweep
 from .core import argument_error
 from .history import History
-from .images import BrokenImageError,open_image
+from .images import BrokenImageError,lent_image
 from .clustering import Clustering
 from .results import ImageTable
 from .sharing import plain_picture,shown_name
@@ -29,7 +29,8 @@ def thumbnail(
     side:int=96, # Height and width of the result in pixels
 )->Image.Image: # RGB, `side` x `side`
     "The whole image on a white square; a crossed grey square if it cannot be read"
-    try: return plain_picture(ImageOps.pad(open_image(path), (side, side), color='white'))
+    try:
+        with lent_image(path) as im: return plain_picture(ImageOps.pad(im, (side, side), color='white'))
     except BrokenImageError:
         grey = np.full((side, side), 230, np.uint8)
         grey[range(side),range(side)] = grey[range(side),range(side)[::-1]] = 120

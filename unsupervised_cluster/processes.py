@@ -92,7 +92,8 @@ def train_part(
     "Train with the other processes, by the settings in a folder"
     job,d = Path(job),read_json(Path(job)/'job.json', 'TrainingJob')
     if torch.cuda.is_available(): torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
-    store = PixelStore(np.load(job/'pixels.npy', mmap_mode='r'), ImageTable.load(job/'images.json', outside=True), d['method'])
+    images = ImageTable.load(job/'images.json', outside=True)
+    store = PixelStore(np.load(job/'pixels.npy', mmap_mode='r'), images, d['method'])
     training = _shared_training(default_device(), d['n_processes'])
     cbs = [training]
     if not rank_distrib(): cbs.append(PrintEpochs(get_recipe(d['recipe'], **d['changes'])['epochs']))

@@ -15,7 +15,7 @@ from typing import Any,NamedTuple
 import numpy as np
 from fastcore.basics import patch
 from .arrays import all_finite,row_blocks
-from .checks import check_values,list_of,text,whole
+from .checks import PATH,Rule,check_values,list_of,or_none,text,whole
 from .core import (ArgumentError,SavedFileError,argument_error,atomic_path,read_json,saved_file,
                                        write_json)
 
@@ -113,6 +113,15 @@ def outside_files(
         if not inside or any(o[:1]=='.' for o in path[len(top):].split(os.sep)[:-1]): yield path
 
 # %% ../nbs/01_results.ipynb #dc415a7f
+def _is_broken(o:Any)->bool:
+    "Is it a path and a reason? The reason may have the characters of a path"
+    return type(o) is list and len(o)==2 and PATH.fits(o[0]) and (o[1]=='' or PATH.fits(o[1]))
+
+_TABLE_RULES = dict(
+    root=or_none(PATH), base=or_none(PATH), paths=list_of(PATH, 2**26),
+    sizes=list_of(list_of(whole(1, 2**31), 2, 2), 2**26),
+    broken=list_of(Rule('a path and a reason', _is_broken), 2**26))
+
 @patch
 def to_dict(self:ImageTable)->dict: # What JSON can hold
     "The table as plain lists and texts"
@@ -126,14 +135,14 @@ def from_dict(cls:ImageTable,
     outside:bool=False, # Take over files that lie outside of the table's folder too?
 )->ImageTable: # Whether the files are still there is not looked at
     "The table that `to_dict` described"
-    try:
-        root,base = (None if (o := d.get(k)) is None else Path(o).absolute() for k in ('root','base'))
-        found = cls(tuple(map(Path, d['paths'])), np.array(d['sizes'], dtype=int).reshape(len(d['paths']), 2),
-                    tuple(BrokenFile(Path(p), str(r)) for p,r in d['broken']), root, base)
-        named = [*found.paths, *(o.path for o in found.broken)]
-        other = () if outside or not named else [*outside_files(named, root or base), *outside_files(named, found.base)]
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as e:
-        raise SavedFileError(f'the saved table of images is damaged: {e!r}') from e
+    where = 'the saved table of images is damaged'
+    check_values(dict(d, base=d.get('base')) if type(d) is dict else d, _TABLE_RULES, where, whole_table=True)
+    if len(d['sizes'])!=len(d['paths']): raise SavedFileError(f'{where}: `sizes` is not as long as `paths`')
+    root,base = (None if (o := d.get(k)) is None else Path(o).absolute() for k in ('root','base'))
+    found = cls(tuple(map(Path, d['paths'])), np.array(d['sizes'], dtype=int).reshape(len(d['paths']), 2),
+                tuple(BrokenFile(Path(p), r) for p,r in d['broken']), root, base)
+    named = [*found.paths, *(o.path for o in found.broken)]
+    other = () if outside or not named else [*outside_files(named, root or base), *outside_files(named, found.base)]
     if not other: return found
     raise SavedFileError(f'the saved table of images names files outside of its folder {root or base or ""}, such as '
                          f'{other[0]}: if you know who wrote it, load it with `outside=True`')
