@@ -339,3 +339,9 @@ def test_a_table_by_hand_is_saved_and_loaded(place):
     c = ImageClusterer(**QUICK).fit(list(table.paths))
     c.save(place/'list')
     assert (ImageClusterer.load(place/'list').labels_==c.labels_).all()
+
+def test_an_update_of_a_folder_by_any_of_its_names(place, monkeypatch):
+    monkeypatch.chdir(place)
+    for o in ('photos', './photos', 'photos/', place/'photos', '../'+place.name+'/photos'):
+        assert repr(ImageClusterer.load('run').set_params(verbose=0).update(o))=='Update: 0 added, 0 changed, 0 removed, 12 kept'
+    assert command('photos', '--out', 'run', '--update', '--quiet', cwd=place, capture_output=True).returncode==0

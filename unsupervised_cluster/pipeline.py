@@ -6,7 +6,7 @@
 __all__ = ['ImageClusterer']
 
 # %% ../nbs/60_pipeline.ipynb #ddc21703
-import time,warnings
+import math,time,warnings
 from collections.abc import Callable,Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -84,6 +84,8 @@ def _check(self:ImageClusterer):
     self.recipe_ = get_recipe(self.recipe, epochs=self.epochs, patience=self.patience, lr=self.lr, bs=self.bs)
     for name,o in dict(epochs=self.recipe_['epochs'], **{o:getattr(self, o) for o in _COUNTS}).items():
         if not _is_whole(o, 1): raise argument_error(name, o, 'a whole number, 1 or more')
+    if not isinstance(lr := self.recipe_['lr'], (int,float)) or isinstance(lr, bool) or not 0<lr<math.inf:
+        raise argument_error('lr', lr, 'a number above 0')
     if not _is_whole(self.seed, 0, 2**32-1):
         raise argument_error('seed', self.seed, 'a whole number from 0 to 4,294,967,295')
     most = 1448 if needs_autoencoder(self.features) else 2048 # What can be loaded again

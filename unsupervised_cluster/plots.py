@@ -7,6 +7,7 @@ __all__ = ['thumbnail', 'tile', 'plot_images', 'plot_losses', 'plot_reconstructi
            'save_pictures']
 
 # %% ../nbs/50_plots.ipynb #db6964e4
+import warnings
 from collections.abc import Callable,Sequence
 from pathlib import Path
 from textwrap import fill
@@ -35,6 +36,12 @@ def thumbnail(
         grey = np.full((side, side), 230, np.uint8)
         grey[range(side),range(side)] = grey[range(side),range(side)[::-1]] = 120
         return Image.fromarray(grey).convert('RGB')
+
+def _thumbnails(paths:Sequence[str|Path], side:int)->list[Image.Image]:
+    "Thumbnails, without Pillow's warnings of large images, which are within our own limits"
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', module='PIL')
+        return [thumbnail(o, side) for o in paths]
 
 def tile(
     rows:Sequence[Sequence[Image.Image]], # Squares of one size, row by row; rows may differ in length
@@ -68,7 +75,7 @@ def plot_images(
     ax:Axes|None=None, # Where to draw; a new figure if None
 )->Axes: # The axes drawn on
     "The first images, each whole and in its own shape"
-    squares = [thumbnail(o, side) for o in list(images)[:n]]
+    squares = _thumbnails(list(images)[:n], side)
     return _show(tile([squares[i:i+ncols] for i in range(0, len(squares), ncols)]), ax, .7)
 
 # %% ../nbs/50_plots.ipynb #7af177b4
@@ -147,7 +154,7 @@ def plot_montage(
     "A row of images per cluster, the most typical first"
     paths,gap = clustering.images.paths,4
     clusters = [c for c in range(clustering.n_clusters) if clustering.sizes[c]]
-    picture = tile([[thumbnail(paths[i], side) for i in clustering.members(c, n)] for c in clusters], gap)
+    picture = tile([_thumbnails([paths[i] for i in clustering.members(c, n)], side) for c in clusters], gap)
     ax = _show(picture, ax, 70/side)
     ticks = [i*(side+gap)+side/2 for i in range(len(clusters))]
     called = _tick_names(clustering)

@@ -6,7 +6,7 @@
 __all__ = ['write_report']
 
 # %% ../nbs/52_report.ipynb #5ec09a52
-import os,re
+import os,re,warnings
 from collections import Counter
 from collections.abc import Callable,Iterable,Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,7 +42,8 @@ class _Album:
         "Decode the images that will be shown"
         todo = sorted({int(o) for o in positions})
         paths = [self.clustering.images.paths[i] for i in todo]
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            warnings.filterwarnings('ignore', module='PIL') # Of large images, which are within our own limits
             found = pool.map(partial(small_picture, height=self.height), paths)
             self.small = dict(zip(todo, progress(found, total=len(todo)) if progress else found))
 

@@ -75,8 +75,27 @@ def shared_names(
     "Names of files of a table without the place where they lie"
     if paths is None: paths = [*images.paths, *(o.path for o in images.broken)]
     base = shared_folder(images)
+    if images.root is None and base is not None and _says_who(base):
+        short = _short_names([*images.paths, *(o.path for o in images.broken)])
+        return {o:short[o] for o in paths}
     if base is None or base==images.base: return {o:_tail(images.name_of(o)) for o in paths}
     return {o:os.path.relpath(o, base) for o in paths}
+
+
+# %% ../nbs/02_sharing.ipynb #a31e1ccd
+def _says_who(base:Path)->bool:
+    "Would a name below a folder have that of the user in it?"
+    home = Path(os.path.expanduser('~'))
+    return len(base.parts)<2 or home.is_relative_to(base)
+
+def _short_names(paths:Iterable[Path])->dict[Path,str]:
+    "The last two parts of each path, and a number where two are the same"
+    taken,found = {},{}
+    for o in paths:
+        name = os.path.join(*o.parts[-2:])
+        n = taken[name] = taken.get(name, 0)+1
+        found[o] = name if n==1 else f'{os.path.splitext(name)[0]} ({n}){o.suffix}'
+    return found
 
 def _tail(name:str)->str:
     "A name as it is, unless it is a whole path"
@@ -86,6 +105,8 @@ def _tail(name:str)->str:
 _ROOT = r'(?:file:/*)?(?:/|[A-Za-z]:[\\/]+|\\\\+)'
 _PATH = re.compile(rf'''(?P<q>['"]){_ROOT}(?:(?!(?P=q)).)*[\\/](?P<a>(?:(?!(?P=q))[^\\/])*)(?P=q)''' # In quotes
                    rf'''|(?<![\w.~/\\]){_ROOT}(?:[^\s\\/'"<>|]+[\\/]+)+(?P<b>[^\s\\/'"<>|:;,)\]]*)''')
+
+_HOME = re.compile(r'(?:/home|/Users|[A-Za-z]:[\\/]+Users)[\\/]+[^\\/]+', re.I) # Whose last part is a person
 
 def _forms(folder:str|Path)->set[str]:
     "How a folder may be written in a text"
@@ -105,8 +126,8 @@ def _without(folders:Iterable[str|Path])->Callable[[str],str]:
 
 def _last_part(m:re.Match)->str:
     "What is left of a path"
-    quote = m['q'] or ''
-    return f'{quote}{m["a"] or m["b"] or "…"}{quote}'
+    quote,last = m['q'] or '',m['a'] or m['b'] or '…'
+    return f'{quote}{"…" if _HOME.fullmatch(m[0].strip(quote)) else last}{quote}'
 
 # %% ../nbs/02_sharing.ipynb #212585a7
 def path_hider(
@@ -118,7 +139,7 @@ def path_hider(
     own = [tempfile.gettempdir(), '.', sys.prefix, sys.base_prefix]
     if os.path.isabs(home := os.path.expanduser('~')): own.append(home)
     steps = [_without(folders), _without(own)]
-    if anything: steps.insert(1, lambda text: _PATH.sub(_last_part, text))
+    if anything: steps.append(lambda text: _PATH.sub(_last_part, text))
     def hide(text:str)->str:
         if anything: text = text[:most]
         if '/' not in text and '\\' not in text: return text
@@ -147,8 +168,9 @@ _MONTH = 'jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec'
 _VALUE = (rf'(?i:true|false|(?=.*\d)(?:[\d\s.,:/%$€£¥()e+-]+|[\d\s.,:/-]*(?:{_MONTH})[a-z]*[\d\s.,:/-]*'
           r'|[\d\s.:]+[ap]\.?m?\.?))')
 #: Where an apostrophe is wanted: before a formula, in the cell or after what may begin another one, and before a value
-_GUARD = rf'''(?:(?:\A|[;,|])(?=['"`´’\s\u200b-\u200f\u2060]*[=+\-@＝＋－＠﹦﹢﹣﹫−])|\A(?='*{_VALUE}\Z))'''
-_GUARDED,_UNGUARD = re.compile(_GUARD),re.compile(f"({_GUARD})'")
+_FORMULA = r'''['"`´’\s\u200b-\u200f\u2060]*[=+\-@＝＋－＠﹦﹢﹣﹫−]'''
+_BEGINS = re.compile(rf"{_FORMULA}|'*{_VALUE}\Z")
+_WITHIN,_APOSTROPHE = (re.compile(f'(?<=[;,|]){o}(?={_FORMULA})') for o in ('', "'"))
 
 def csv_cell(
     text:str, # Any text
@@ -156,12 +178,13 @@ def csv_cell(
     "A text as a cell that a spreadsheet takes for a text and for nothing else"
     codes = lambda m: ''.join(f'\\x{o:02x}' if o<256 else f'\\u{o:04x}' for o in map(ord, m[0]))
     if _CODED.search(text) or _LIKE_CODE.search(text): text = _CODED.sub(codes, text.replace('\\', '\\\\'))
-    return _GUARDED.sub(lambda m: m[0]+"'", text)
+    return "'"*bool(_BEGINS.match(text))+_WITHIN.sub("'", text)
 
 def cell_text(
     cell:str, # From `csv_cell`
 )->str: # What it was made of
     "The text of a cell"
-    text = _UNGUARD.sub(r'\1', cell)
+    text,rest = (_APOSTROPHE.sub('', o) for o in (cell, cell[1:]))
+    if cell[:1]=="'" and _BEGINS.match(rest): text = rest
     if not _LIKE_CODE.search(text): return text
     return re.sub(r'\\(\\|x[0-9a-f]{2}|u[0-9a-f]{4})', lambda m: m[1] if m[1]=='\\' else chr(int(m[1][1:], 16)), text)

@@ -112,13 +112,14 @@ def _files(run:Run, images:str|Path|Sequence[str|Path]|None)->tuple[Path|None,li
     if given: return None,given,[]
     root = run.clustering.images.root if images is None else images
     if root is None: raise argument_error('images', None, 'a folder or a list of files', 'the run was of a table')
+    root = Path(root).absolute()
     files = image_files(root, lost.append)
-    known,there = {o.resolve() for o in files},Path(root)
-    old = [there/o for o in run.clustering.images.names]
+    known = {o.resolve() for o in files}
+    old = [root/o for o in run.clustering.images.names]
     if any(o.resolve() not in known and o.is_file() for o in old): # The run was of these folders too
         lost.clear()
         files = image_files(root, lost.append, everything=True)
-    return Path(root).absolute(),files,list(map(unread_folder, lost))
+    return root,files,list(map(unread_folder, lost))
 
 
 # %% ../nbs/59_updates.ipynb #39f3826f
