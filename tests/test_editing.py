@@ -447,3 +447,14 @@ def test_nothing_is_put_aside_without_a_word():
         if not shown.gallery.do(*command) or command[0]=='rename': continue
         gone = set(names.values())-set(shown.editor.state.names.values())
         if gone: assert 'Undo' in shown.gallery.message and ('begun anew' in shown.gallery.message.lower() or min(gone) in shown.gallery.message)
+
+def test_edits_of_earlier_clusters_are_mentioned(tmp_path):
+    "A run came into the place of one that was edited"
+    from unsupervised_cluster.explore import explore
+    from unsupervised_cluster.pipeline import ImageClusterer
+    from unsupervised_cluster.samples import sample_photos
+    photos,quick = sample_photos(tmp_path/'photos', n=12, max_side=64),dict(clusterer='kmeans', max_k=3, n_init=2, size=32, verbose=0)
+    ImageClusterer(n_clusters=3, **quick).fit(photos).save(tmp_path/'run')
+    explore(tmp_path/'run').editor.rename(0, 'boats')
+    with pytest.warns(UserWarning, match='it is now edits-kept.json'): ImageClusterer(n_clusters=2, **quick).fit(photos).save(tmp_path/'run')
+    assert 'edits-kept.json in run has edits of earlier clusters' in explore(tmp_path/'run').status.value
