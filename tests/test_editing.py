@@ -457,4 +457,4 @@ def test_edits_of_earlier_clusters_are_mentioned(tmp_path):
     ImageClusterer(n_clusters=3, **quick).fit(photos).save(tmp_path/'run')
     explore(tmp_path/'run').editor.rename(0, 'boats')
     with pytest.warns(UserWarning, match='it is now edits-kept.json'): ImageClusterer(n_clusters=2, **quick).fit(photos).save(tmp_path/'run')
-    assert 'edits-kept.json in run has edits of earlier clusters' in explore(tmp_path/'run').status.value
+    assert 'also has edits of earlier clusters, which do not fit these: edits-kept.json' in explore(tmp_path/'run').status.value

@@ -311,7 +311,7 @@ def open_edits(
     new.places,_OPEN[content,folder] = places,new
     new._equip(features, sweep)
     aside = sorted(o.name for o in folder.glob('edits*-kept*.json')) if folder and not live else []
-    if aside: new.say(f'{", ".join(aside)} in {folder.name} has edits of earlier clusters, which do not fit these')
+    if aside: new.say(f'{folder.name} also has edits of earlier clusters, which do not fit these: {", ".join(aside)}')
     elsewhere = edits is None and len(new._steps)>1 and (new.path is None or new.path.parent!=usable[0].folder)
     return new.keep() if new.problem or (elsewhere and usable[0].run) else new
 
