@@ -148,6 +148,7 @@ def test_an_update_takes_over_what_was_edited(place):
     assert (place/'run/edits-kept.json').read_bytes()==mine
     assert {frozenset(np.flatnonzero(c.labels_==k)) for k in (0,1)}=={frozenset(np.flatnonzero(np.isin(old.labels_, o))) for o in ((0,1),(2,))}
 
+@pytest.mark.filterwarnings('ignore:the corrections')
 def test_a_table_that_cannot_be_read_stops_nothing(place):
     (place/'run/clusters.csv').write_text('my notes')
     c,did,said = updated(place)
@@ -345,3 +346,111 @@ def test_an_update_of_a_folder_by_any_of_its_names(place, monkeypatch):
     for o in ('photos', './photos', 'photos/', place/'photos', '../'+place.name+'/photos'):
         assert repr(ImageClusterer.load('run').set_params(verbose=0).update(o))=='Update: 0 added, 0 changed, 0 removed, 12 kept'
     assert command('photos', '--out', 'run', '--update', '--quiet', cwd=place, capture_output=True).returncode==0
+
+# ---- A swap that does not come to its end
+
+def seed_of(folder): return Run.load(folder).arguments['seed']
+
+def test_an_error_in_the_middle_of_a_swap_loses_nothing(place, monkeypatch):
+    "A file that cannot be replaced, as one that is open on Windows; and an impatient Ctrl-C"
+    real = os.replace
+    for error in (PermissionError(13, 'Permission denied'), KeyboardInterrupt()):
+        def fail(a, b, name=None):
+            if Path(b).name=='features.npy' and Path(b).parent.name=='run': raise error
+            real(a, b)
+        with monkeypatch.context() as m:
+            m.setattr(os, 'replace', fail)
+            with pytest.raises((ClusterError, KeyboardInterrupt)) as said: new_run(place, seed=7)
+            if isinstance(error, OSError): assert 'half in its place' in str(said.value) and WORK in str(said.value)
+        assert seed_of(place/'run')==7 and not (place/'run'/WORK).exists()
+        new_run(place)
+
+def test_an_error_at_the_last_file_of_a_first_run(place, monkeypatch):
+    real = os.replace
+    def fail(a, b):
+        if Path(b)==place/'new/run.json': raise OSError(5, 'Input/output error')
+        real(a, b)
+    with monkeypatch.context() as m:
+        m.setattr(os, 'replace', fail)
+        with pytest.raises(ClusterError, match='half in its place'): new_run(place, 'new')
+    assert seed_of(place/'new')==42
+    new_run(place, 'new', seed=7)
+
+@pytest.mark.parametrize('what', ['link','dangling','file'])
+def test_a_work_folder_that_is_none_is_refused(place, what):
+    work = place/'run'/WORK
+    (place/'elsewhere').mkdir()
+    if what=='file': work.write_text('mine')
+    else: work.symlink_to('../elsewhere' if what=='link' else '../nowhere')
+    before = everything(place)
+    with pytest.raises(ArgumentError, match='remove or rename it'): new_run(place, seed=7)
+    assert everything(place)==before and seed_of(place/'run')==42
+
+@pytest.mark.parametrize('name', ['swap.json','swap.lock','training.safetensors','training.lock'])
+def test_folders_with_our_names_in_the_work_folder(place, name):
+    (place/'run'/WORK/name).mkdir(parents=True)
+    (place/'run'/WORK/name/'mine.txt').write_text('mine')
+    done = command('photos', '--out', 'run', '--seed', '7', *WORDS, cwd=place, capture_output=True)
+    assert (place/'run'/WORK/name/'mine.txt').read_text()=='mine' and 'Traceback' not in done.stderr
+    assert 7 in [seed_of(o) for o in (place/'run', place/'run-new') if o.exists()]
+
+def test_a_place_that_is_taken_during_the_computation(place):
+    "The command writes the run beside it"
+    from unsupervised_cluster import cli
+    c = ImageClusterer(**QUICK).fit(place/'photos')
+    (place/'new').mkdir()
+    (place/'new/notes.txt').write_text('mine')
+    with pytest.raises(ClusterError, match='it holds notes.txt.*The run is in .*new-new'): cli._save(c, place/'new')
+    assert seed_of(place/'new-new')==42 and everything(place/'new')=={'notes.txt':b'mine'}
+
+@pytest.mark.parametrize('name', ['a\0b', 'x'*300, '\ud800'])
+def test_names_that_no_folder_can_have(place, name):
+    for call in (lambda: new_run(place, name), lambda: check_run_folder(place/name), lambda: ImageClusterer.load(place/name)):
+        with pytest.raises(ClusterError): call()
+
+def test_a_loop_of_links(place):
+    (place/'loop').symlink_to('loop')
+    for words in (['photos', '--out', 'loop'], ['loop']):
+        done = command(*words, *WORDS, cwd=place, capture_output=True)
+        assert done.returncode==1 and done.stderr.count('\n')==1 and 'Traceback' not in done.stderr
+
+# ---- More of corrections
+
+@pytest.mark.parametrize('what', ['fifo','device','folder','dangling','loop'])
+def test_something_else_in_the_place_of_the_table(place, what):
+    table = place/'run/clusters.csv'
+    table.unlink()
+    if what=='fifo': os.mkfifo(table)
+    if what=='device': table.symlink_to('/dev/zero')
+    if what=='folder': table.mkdir()
+    if what in ('dangling','loop'): table.symlink_to('clusters.csv' if what=='loop' else 'nowhere')
+    c,did,said = updated(place)
+    assert did.note=='' and c.n_clusters_==3 and 'clusters-kept.csv' in said and os.path.lexists(place/'run/clusters-kept.csv')
+
+def test_older_corrections_do_not_come_back(place):
+    old = ImageClusterer.load(place/'run')
+    ClusterEditor(old.clustering_, old.features_).rename(0, 'cats').save(place/'run/edits.json')
+    assert updated(place)[0].clustering_.names[0]=='cats'
+    named = (place/'run/clusters.csv').read_text('utf-8-sig').replace('cats', 'felines')
+    (place/'run/clusters.csv').write_text(named)
+    for _ in range(3): assert updated(place)[0].clustering_.names[0]=='felines'
+
+def test_a_correction_survives_a_change_of_its_file(place):
+    old = ImageClusterer.load(place/'run').set_params(verbose=0)
+    name = old.images_.names[0]
+    to = (old.labels_[0]+1)%3
+    correct(place/'run/clusters.csv', lambda o,c: str(to) if o==name else c)
+    for i in range(3):
+        os.utime(place/'photos'/name, (i+5, i+5))
+        c,did,_ = updated(place)
+        assert did.changed==1 and c.labels_[0]==to
+
+def test_corrections_that_cannot_be_read_are_said(place):
+    (place/'run/edits.json').write_text('{"kind":')
+    os.utime(place/'run/edits.json', (2e9, 2e9))
+    mine = correct(place/'run/clusters.csv', lambda o,c: '0' if c=='2' else c)
+    c,did,_ = updated(place)
+    assert 'the corrections in edits.json were not taken over' in did.note and 'clusters.csv were taken over' in did.note
+    assert (place/'run/clusters-kept.csv').read_bytes()==mine
+    c = ImageClusterer.load(place/'run')
+    assert c.n_clusters_==2 and (place/'run/edits.json').read_text()=='{"kind":' # The table, which is sound, was taken over

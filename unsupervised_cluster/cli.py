@@ -11,8 +11,9 @@ from collections.abc import Iterator,Sequence
 from contextlib import contextmanager,suppress
 from pathlib import Path
 from . import __version__
-from .core import ClusterError,argument_error,keep_freed_memory,print_progress,say
+from .core import ArgumentError,ClusterError,argument_error,keep_freed_memory,print_progress,say
 from .clustering import Clustering
+from .file_names import free_name
 from .runs import check_run_folder,kept_training
 
 # %% ../nbs/62_cli.ipynb #b64e0a62
@@ -78,19 +79,28 @@ def choose_folders(
     "Where the images are and where the run goes; a `ClusterError` where one is missing or lies in the other"
     if args.folder is None and args.samples is None: raise ClusterError('give a folder of images, or try --samples')
     folder = Path(args.folder or 'sample_photos')
-    out = Path(args.out or f'{folder.resolve().name}-clusters')
-    if out.resolve().is_relative_to(folder.resolve()):
+    real = lambda o: Path(os.path.realpath(o))
+    out = Path(args.out or f'{real(folder).name}-clusters')
+    if real(out).is_relative_to(real(folder)):
         raise argument_error('--out', str(out), f'a folder outside of {folder}',
                              'the next run would take its pictures for images')
     return folder,out
 
 # %% ../nbs/62_cli.ipynb #97eaee52
+def _save(clusterer:'ImageClusterer', out:Path)->Path:
+    "Write the run folder, or one beside it if its place was taken meanwhile; which one"
+    try: return clusterer.save(out)
+    except ArgumentError as e:
+        taken = {o.name.casefold():1 for o in out.absolute().parent.iterdir()}
+        other = clusterer.save(out.absolute().with_name(free_name(f'{out.name}-new', taken)))
+        raise ClusterError(f'{e}. The run is in {other}') from e
+
 def _update(folder:Path, out:Path, quiet:bool)->Clustering:
     "Bring the run in `out` up to date with `folder`"
     from unsupervised_cluster.pipeline import ImageClusterer
     clusterer = ImageClusterer.load(out).set_params(verbose=int(not quiet))
     clusterer.update(folder)
-    clusterer.save(out)
+    out = _save(clusterer, out)
     say(result_text(clusterer.clustering_, out))
     return clusterer.clustering_
 
@@ -114,7 +124,7 @@ def run(
         method=args.resize, subset=args.subset, recipe=args.recipe,
         epochs=args.epochs, patience=args.patience, lr=args.lr, bs=args.bs,
         max_k=args.max_k, seed=args.seed, n_processes=args.processes, verbose=int(not args.quiet))
-    with kept_training(out) as checkpoint: clusterer.fit(images, checkpoint=checkpoint).save(out)
+    with kept_training(out) as checkpoint: out = _save(clusterer.fit(images, checkpoint=checkpoint), out)
     say(result_text(clusterer.clustering_, out))
     return clusterer.clustering_
 

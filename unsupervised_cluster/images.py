@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image,UnidentifiedImageError
 from .core import ClusterError,NoImagesError,argument_error
 from .decoding import MOST,ROOM,BoundedFile,exif_turn,plan_decoding,to_rgb
-from .results import BrokenFile,ImageTable
+from .results import BrokenFile,ImageTable,absolute_path
 
 # %% ../nbs/10_images.ipynb #18946790
 #: Suffixes that are looked at, in lower case
@@ -215,7 +215,7 @@ def find_images(
     everything:bool=False, # Search also the subfolders that `no_photos` knows?
 )->ImageTable: # At least one image, in natural order, and what was set aside
     "Find and verify the images below `folder`; nothing in it is changed"
-    unread,skipped = [],[]
+    folder,unread,skipped = absolute_path(folder),[],[]
     files = image_files(folder, unread.append, lambda *args: skipped.append(args), everything)
     table = check_images(files, folder, n_workers, progress)
     table = ImageTable(table.paths, table.sizes, (*table.broken, *map(unread_folder, unread)), table.root)
@@ -248,7 +248,7 @@ def given_paths(
     images:ImageTable|str|Path|Sequence[str|Path], # A table, a folder, or a list of image files
 )->list[Path]|None: # The paths, absolute, if they were given one by one
     "The list that answers are expected for"
-    return None if isinstance(images, (ImageTable,str,Path)) else [Path(o).absolute() for o in images]
+    return None if isinstance(images, (ImageTable,str,Path)) else [absolute_path(o) for o in images]
 
 def answer_given(
     given:Sequence[Path]|None, # From `given_paths`

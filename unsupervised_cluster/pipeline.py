@@ -123,7 +123,7 @@ def fit(self:ImageClusterer,
     self._encode(store, checkpoint)
     self._cluster(self._seen(store.images))
     self.nuisance_ = nuisance_report(self.clustering_, store.pixels, self.seed)
-    self.run_folder_ = self.run_digest_ = self.taken_ = None
+    self.run_folder_,self.run_digest_,self.taken_,self.by_hand_ = None,None,None,()
     if self.features!='gradients': self._say(self.nuisance_.warning)
     self.seconds_ = time.perf_counter()-start
     return self
@@ -213,7 +213,7 @@ def save(self:ImageClusterer,
 )->Path: # The folder
     "Write the run folder: parameters, results, model, features, clusters, pictures and the report"
     run = self.run_.save(folder, self._progress('report'))
-    self.run_folder_,self.run_digest_ = run.run_folder,run.run_digest
+    self.run_folder_,self.run_digest_,self.taken_ = run.run_folder,run.run_digest,None
     return Path(folder)
 
 @patch(as_prop=True)

@@ -42,7 +42,7 @@ _STAMP = list_of(whole(-2**63, 2**63), 2, 2)
 #: What else it may say
 SUMMARY_RULES:dict[str,Rule] = dict(
     size=whole(4, MAX_SIZE), clusterer=one_of(*CLUSTERERS), precision=one_of(None, 'full', 'bf16'),
-    given=or_none(list_of(PATH, 2**26, 1)), stamps=or_none(dict_of(PATH, _STAMP, 2**26)),
+    given=or_none(list_of(PATH, 2**26, 1)), by_hand=list_of(PATH, 2**26), stamps=or_none(dict_of(PATH, _STAMP, 2**26)),
     files=dict_of(one_of(*DATA_FILES), _HASH, len(DATA_FILES)))
 
 # %% ../nbs/58_run_checks.ipynb #c1f09bd2
@@ -53,7 +53,7 @@ def check_summary(
     "What a run says of itself, or a `SavedFileError` that names what cannot be"
     where = f'{path} is damaged'
     try:
-        said = {'stamps':None} | {k:o for k,o in d.items() if k in SUMMARY_RULES} # Older runs have no stamps
+        said = {'stamps':None, 'by_hand':[]} | {k:o for k,o in d.items() if k in SUMMARY_RULES} # Older runs lack them
         check_values(said, SUMMARY_RULES, where, whole_table=True)
         arguments = check_values(d.get('arguments'), ARGUMENT_RULES, f'{where}: arguments')
         if 'features' not in arguments: raise SavedFileError(f'{where}: the argument `features` is missing')
@@ -65,7 +65,7 @@ def check_summary(
     given = said['given'] and [Path(o) for o in said['given']]
     return dict(arguments=arguments, given=given, size=said['size'], kind=said['clusterer'], recipe=recipe,
                 precision=said['precision'], seconds=float(seconds), history=history, choice=choice, stable=stable,
-                stamps=said['stamps']),said['files']
+                stamps=said['stamps'], by_hand=tuple(said['by_hand'])),said['files']
 
 # %% ../nbs/58_run_checks.ipynb #bbfdf036
 def check_run(

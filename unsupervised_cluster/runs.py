@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RUN_FILES', 'DATA_FILES', 'WORK', 'EDITS', 'PACKAGES', 'locked', 'run_hashes', 'check_hashes', 'changed_files',
-           'keep_file', 'recover_run', 'check_run_folder', 'run_folder', 'kept_training', 'versions']
+           'keep_file', 'recover_run', 'check_run_folder', 'run_path', 'run_folder', 'kept_training', 'versions']
 
 # %% ../nbs/53_runs.ipynb #851de3ee
 import os,platform,re,secrets,time,warnings
@@ -89,14 +89,17 @@ def changed_files(
 )->list[str]: # Those of `RUN_FILES` that are there and not as they were written
     "Which files of a run somebody changed; the table of an old run without hashes may be one"
     folder = Path(folder)
-    try: head = read_json(folder/'run.json', 'Run')
-    except SavedFileError: head = {}
     there = [o for o in RUN_FILES if o!='run.json' and os.path.lexists(folder/o)]
-    if not head: return there
-    known = head.get('written')
-    if not isinstance(known, dict): return [o for o in there if o=='clusters.csv'] # Written before version 0.2
+    try: known = _written(folder)
+    except SavedFileError: return there
+    if known is None: return [o for o in there if o=='clusters.csv']
     ours = lambda o: (folder/o).is_file() and not (folder/o).is_symlink() and file_hash(folder/o)==known.get(o)
     return [o for o in there if not ours(o)]
+
+def _written(folder:Path)->dict[str,str]|None:
+    "The hashes that a run has of its files; None for a run from before it had them"
+    known = read_json(folder/'run.json', 'Run').get('written')
+    return known if isinstance(known, dict) else None
 
 def keep_file(
     path:str|Path, # A file of a run folder that somebody changed
@@ -113,6 +116,14 @@ _PART,_STAGE = re.compile(r'\.[^/]*-[0-9a-f]{8}(\.\w+)?'),re.compile('new-[0-9a-
 
 def _is_folder(path:Path)->bool: return path.is_dir() and not path.is_symlink()
 
+def _pending(folder:Path)->str:
+    "The name of the complete run whose files are taking their places, '' if there is none"
+    note = folder/WORK/'swap.json'
+    if not _is_folder(note.parent) or not note.is_file(): return ''
+    name = str(read_json(note, 'Swap').get('stage'))
+    if not _STAGE.fullmatch(name): raise SavedFileError(f'{note} is damaged: remove it')
+    return name
+
 def _clear_stage(stage:Path):
     "Remove the files of a run, and a file that was being written; the folder too, if that was all"
     for o in stage.iterdir() if _is_folder(stage) else ():
@@ -124,7 +135,7 @@ def _clear_work(folder:Path):
     work = folder/WORK
     if not _is_folder(work): return
     for name in {'swap', 'training', *(o.name.removesuffix('.lock') for o in work.glob('new-*'))}:
-        if name not in ('swap','training') and not _STAGE.fullmatch(name): continue
+        if name not in ('swap','training') and not _STAGE.fullmatch(name) or name==_pending(folder): continue
         with suppress(OSError), locked(work/f'{name}.lock') as free: # Its file goes with it
             if free and name[:4]=='new-': _clear_stage(work/name)
             for o in work.glob(f'.{name}-*') if free else (): # What was being written when it was killed
@@ -135,7 +146,10 @@ def _clear_work(folder:Path):
 def _take_places(stage:Path, folder:Path)->list[str]:
     "Move the files of a complete run to where they belong; what somebody had changed there gets another name"
     if not (stage/'run.json').exists(): return [] # It is moved last: all is done
-    new,kept = read_json(stage/'run.json', 'Run').get('written'),[]
+    new,kept = read_json(stage/'run.json', 'Run').get('written', {}),[]
+    try: old = _written(folder)
+    except SavedFileError: old = {}
+    why = 'may have been changed' if old is None else 'was changed after it was written'
     if not isinstance(new, dict): raise SavedFileError(f'{stage} is no complete run: remove it')
     for name in changed_files(folder):
         moved = (folder/name).is_file() and file_hash(folder/name)==new.get(name) # Before a kill, or the same again
@@ -144,18 +158,21 @@ def _take_places(stage:Path, folder:Path)->list[str]:
         if (stage/name).exists(): os.replace(stage/name, folder/name)
         elif name not in new: (folder/name).unlink(missing_ok=True)
     os.replace(stage/'run.json', folder/'run.json')
-    return [f'{name} in {folder} was changed after it was written: your version is now {new}' for name,new in kept]
+    return [f'{name} in {folder} {why}: your version is now {new}' for name,new in kept]
 
+
+# %% ../nbs/53_runs.ipynb #b5f1756b
 def _finish_swap(folder:Path):
     "Bring a swap to its end that has begun"
-    note = folder/WORK/'swap.json'
-    if not note.is_file() or not _is_folder(note.parent): return
-    name = str(read_json(note, 'Swap').get('stage'))
-    if not _STAGE.fullmatch(name): raise SavedFileError(f'{note} is damaged: remove it')
-    if _is_folder(stage := note.with_name(name)):
-        for text in _take_places(stage, folder): warnings.warn(text, stacklevel=5)
+    if not (name := _pending(folder)): return
+    if _is_folder(stage := folder/WORK/name):
+        try: texts = _take_places(stage, folder)
+        except OSError as e:
+            raise SavedFileError(f'the run in {folder} is half in its place: {e}. The rest of it is in {stage}; when '
+                                 'nothing is in its way any more, load the run, and it is finished') from e
+        for text in texts: warnings.warn(text, stacklevel=5)
         _clear_stage(stage)
-    note.unlink()
+    (folder/WORK/'swap.json').unlink()
 
 def recover_run(
     folder:str|Path, # Of a run, whether it is there or not
@@ -175,9 +192,11 @@ def check_run_folder(
     folder:str|Path, # Where a run is to be written; a link to a folder stands for that
 )->Path: # The same folder, absolute, links resolved
     "Raise an `ArgumentError` unless a run may go to `folder`: it is new, empty or an older run, and can be written to"
-    folder = Path(os.path.realpath(folder))
+    folder = run_path(folder)
     recover_run(folder)
     _may_go(folder)
+    if os.path.lexists(folder/WORK) and not _is_folder(folder/WORK):
+        raise argument_error('folder', str(folder), 'a run folder', f'{WORK} in it is no folder: remove or rename it')
     there = next(o for o in (folder,*folder.parents) if o.exists())
     if not os.access(there, os.W_OK | os.X_OK):
         raise argument_error('folder', str(folder), 'a place that can be written to', f'{there} cannot: choose another')
@@ -185,6 +204,20 @@ def check_run_folder(
         warnings.warn('a folder called bottleneck, where Python is started, hides the package of that name, and pandas '
                       'cannot be imported then: call it bottleneck-clusters', stacklevel=3)
     return folder
+
+
+# %% ../nbs/53_runs.ipynb #47653623
+def run_path(
+    folder:str|Path, # A name
+)->Path: # Absolute, links resolved
+    "Where a run folder is; an `ArgumentError` for a name that no folder can have"
+    try:
+        path = Path(os.path.realpath(folder))
+        with suppress(FileNotFoundError, NotADirectoryError): os.lstat(path/WORK/'new-00000000')
+        return path
+    except (OSError, ValueError) as e: # A ValueError says that no name can have these characters
+        why = getattr(e, 'strerror', None) or str(e)
+        raise argument_error('folder', f'{str(folder):.80}', 'the name of a folder', why) from e
 
 def _may_go(folder:Path):
     "Raise an `ArgumentError` if `folder` is not a place for a run as it is now"
@@ -211,7 +244,6 @@ def _new_stage(folder:Path, until_done:ExitStack)->Path:
     folder.mkdir(parents=True, exist_ok=True)
     until_done.enter_context(locked(work/f'{name}.lock'))
     (work/name).mkdir(parents=True)
-    until_done.callback(_clear_stage, work/name)
     return work/name
 
 def _drop_empty(folder:Path):
@@ -253,11 +285,11 @@ def run_folder(
     "Lend an empty folder whose files go to `folder` when the block ends well, and vanish when it does not"
     folder = check_run_folder(folder)
     with ExitStack() as until_done:
-        stage = _new_stage(folder, until_done)
+        stage = _new_stage(folder, until_done) # What is left in it goes with the work folder, but for a pending one
         yield stage
         try: _swap(stage, folder, digest)
         except (ClusterError, OSError) as e:
-            if (folder/WORK/'swap.json').exists(): raise # It has begun: who comes next finishes it
+            if _pending(folder)==stage.name: raise # It has begun: who comes next finishes it
             raise ClusterError(f'{e}. The new run is complete, in {_keep_run(stage, folder)}') from e
 
 # %% ../nbs/53_runs.ipynb #fc9ae537
@@ -266,13 +298,14 @@ def kept_training(
     folder:str|Path, # Where the run is to be written
 )->Iterator[Path|None]: # A file to keep a training in; None if another run has it, or where there are no locks
     "Lend a place for a training which vanishes when the block ends well, or if nothing is in it"
-    folder = Path(os.path.realpath(folder))
+    folder = run_path(folder)
     kept,made = folder/WORK/'training.safetensors',not folder.exists()
     kept.parent.mkdir(parents=True, exist_ok=True)
     try:
         with locked(kept.with_name('training.lock')) as mine:
             yield kept if mine else None
-            if mine: kept.unlink(missing_ok=True)
+            if mine:
+                with suppress(OSError): kept.unlink()
     finally:
         _clear_work(folder)
         if made: _drop_empty(folder)

@@ -19,7 +19,7 @@ from .choose_k import KChoice
 from .clusterers import NeighborClusterer
 from .clustering import Clustering
 from .consensus import ConsensusClusterer
-from .core import SavedFileError,file_hash,read_json,write_json
+from .core import ArgumentError,SavedFileError,file_hash,read_json,write_json
 from .edit_history import clustering_mark
 from .encoders import load_encoder,needs_autoencoder,save_encoder
 from .group import choice_dict,load_groups,save_groups
@@ -30,7 +30,7 @@ from .report import write_report
 from .results import Features,outside_files
 from .run_checks import check_run,check_summary
 from .runs import (EDITS,RUN_FILES,WORK,check_hashes,keep_file,locked,recover_run,run_folder,
-                                       run_hashes,versions)
+                                       run_hashes,run_path,versions)
 from .saving import load_autoencoder,save_autoencoder
 from .stable_k import StableK
 
@@ -57,7 +57,8 @@ class Run:
     stamps:dict[str,Sequence[int]]|None=None # By name of each file, what `file_stamps` said; older runs have none
     run_folder:Path|None=None # That it was saved to or loaded from, absolute
     run_digest:str|None=None # SHA-256 of its `run.json` at that time
-    taken:str|None=None # SHA-256 of the file whose corrections are in `clustering`
+    taken:str|None=None # SHA-256 of the file whose corrections came into `clustering` since it was saved
+    by_hand:tuple[str,...]=() # Names of the images that a person put where they are
 
     def __repr__(self)->str: return f'Run: {self.clustering!r} by {self.features.kind}, {self.seconds:.0f} s'
 
@@ -73,7 +74,8 @@ def summary(self:Run)->dict: # What JSON can hold
         training=history_dict(self.history), epochs=len(self.history), recipe=self.recipe, precision=self.precision,
         validation_error=errors[-1] if len(errors) else None, sizes=c.sizes.tolist(),
         seconds=dict(total=round(self.seconds, 1)), **choice_dict(self.choice, self.stable),
-        given=None if self.given is None else [str(o) for o in self.given], stamps=self.stamps)
+        given=None if self.given is None else [str(o) for o in self.given], stamps=self.stamps,
+        by_hand=list(self.by_hand))
 
 # %% ../nbs/59_saved_runs.ipynb #fa325b4b
 @patch
@@ -82,12 +84,12 @@ def save(self:Run,
     progress:Callable[...,Iterable]|None=None, # For the pictures of the report, called as `progress(iterable, total=n)`
 )->Run: # The same, with the folder that it is in now
     "Write the run folder: parameters, results, model, features, clusters, pictures and the report"
-    folder = Path(os.path.realpath(folder))
+    folder = run_path(folder)
     with run_folder(folder, self.run_digest if folder==self.run_folder else None) as f:
         self._write(f, folder, progress)
         digest = file_hash(f/'run.json')
     self._set_edits_aside(folder)
-    return replace(self, run_folder=folder, run_digest=digest)
+    return replace(self, run_folder=folder, run_digest=digest, taken=None)
 
 
 # %% ../nbs/59_saved_runs.ipynb #2434f231
@@ -118,9 +120,9 @@ def _set_edits_aside(self:Run, folder:Path):
     for path in [o for o in folder.iterdir() if EDITS.fullmatch(o.name)]:
         try: mine = read_json(path, 'ClusterEdits').get('start')==clustering_mark(self.clustering)
         except SavedFileError: continue # Somebody else's
-        if mine: continue
+        if mine and self.taken is None: continue # Those that were taken over are part of the clusters now
         kept = keep_file(path).name
-        warnings.warn(f'{path.name} in {folder} has the edits of the clusters before: it is now {kept}', stacklevel=4)
+        warnings.warn(f'{path.name} in {folder} has edits of the clusters before: it is now {kept}', stacklevel=4)
 
 @patch
 def _draws(self:Run)->dict[str,Callable]:
@@ -144,7 +146,8 @@ def load(cls:Run,
     outside:bool=False, # Take over a run of images that lie outside of its folder of images too?
 )->Run: # As it was saved, but for the report of nuisances
     "Read a run folder; nothing is unpickled"
-    folder = Path(os.path.realpath(folder))
+    try: folder = run_path(folder)
+    except ArgumentError as e: raise SavedFileError(str(e)) from e
     recover_run(folder)
     try: return cls._read(folder, outside)
     except SavedFileError:
@@ -176,8 +179,11 @@ def _read(cls:Run, folder:Path, outside:bool)->Run:
 def _find_images(self:Run, way:str|None)->Run:
     "The run with its images where they are now, if they were moved together with its folder"
     images = self.clustering.images
-    there = Path(os.path.normpath(self.run_folder/way)) if isinstance(way, str) else None
-    if not there or images.base is None or images.base.is_dir() or not there.is_dir(): return self
+    if not isinstance(way, str) or len(way)>4000 or images.base is None or images.base.is_dir(): return self
+    there = Path(os.path.normpath(self.run_folder/way))
+    try: found = any((there/o).is_file() for o in images.names[:100])
+    except OSError: found = False # No system has such a name
+    if not found: return self
     given = self.given and [there/o.relative_to(images.base) for o in self.given if o.is_relative_to(images.base)]
     features = replace(self.features, images=self.features.images.moved_to(there))
     clustering = replace(self.clustering, images=images.moved_to(there))

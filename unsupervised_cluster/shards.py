@@ -18,7 +18,7 @@ from .core import NoImagesError,SavedFileError,argument_error
 from .encoders import encode_images
 from .images import check_images,file_stamps,image_files,unread_folder
 from .pixels import decode_images
-from .results import BrokenFile,Features,ImageTable
+from .results import BrokenFile,Features,ImageTable,absolute_path
 
 # %% ../nbs/39_shards.ipynb #f80ef1ab
 def _encoder_hash(encoder:BaseEstimator)->str:
@@ -38,7 +38,7 @@ def _encode_shard(path:Path, files:list[Path], root:Path|None, encoder:BaseEstim
 def _load_shard(path:Path, files:list[Path])->Features:
     "The features of a shard, which may be of these files and of no others"
     found = Features.load(path, mmap=True, outside=True)
-    if {*found.images.paths}<={o.absolute() for o in files}: return found
+    if {*found.images.paths}<=set(files): return found
     raise SavedFileError(f'{path} is of other images: remove it')
 
 def _join(parts:list[Features], root:Path|None, lost:Iterable[BrokenFile])->Features:
@@ -65,9 +65,9 @@ def encode_shards(
     "The features of images, shard by shard; call it again after an interruption, and it goes on"
     if not isinstance(shard, (int,np.integer)) or shard<1:
         raise argument_error('shard', shard, 'a whole number, 1 or more')
-    root = Path(images) if isinstance(images, (str,Path)) else getattr(images, 'root', None)
+    root = absolute_path(images) if isinstance(images, (str,Path)) else getattr(images, 'root', None)
     unread = []
-    files = image_files(root, unread.append) if isinstance(images, (str,Path)) else [Path(o) for o in images]
+    files = image_files(root, unread.append) if isinstance(images, (str,Path)) else [absolute_path(o) for o in images]
     folder,base,quiet = Path(folder),hash_of([_encoder_hash(encoder), size, method]),copy(encoder)
     quiet.progress = None
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@
 __all__ = ['name_stamps', 'strange_images', 'Update', 'update_run']
 
 # %% ../nbs/59_updates.ipynb #65e4752c
+import warnings
 from collections.abc import Callable,Sequence
 from dataclasses import dataclass,replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from .encoders import encode_images
 from .group import assign_groups
 from .images import check_images,file_stamps,given_paths,image_files,unread_folder
 from .pixels import decode_images
-from .results import BrokenFile,Features,ImageTable
+from .results import BrokenFile,Features,ImageTable,absolute_path
 from .saved_runs import Run
 
 # %% ../nbs/59_updates.ipynb #af9ec4ea
@@ -93,10 +94,25 @@ def _corrected(run:Run)->tuple[Run,str]:
     "A run with what a person corrected in its folder since it was written, and a sentence about it"
     if run.run_folder is None: return run,''
     found = find_corrections(run.run_folder, run.clustering, run.features, run.taken)
-    if found.clustering is None: return run,found.text
+    if found.clustering is None:
+        if found.text: warnings.warn(f'{found.text}; mend it and update again', stacklevel=4)
+        return run,found.text
     choice = replace(run.choice, k=found.clustering.n_clusters, reason='as corrected by hand', low=None, high=None)
     grouped = relabelled(run.grouped, found.clustering, run.features)
-    return replace(run, clustering=found.clustering, grouped=grouped, choice=choice, taken=found.digest),found.text
+    by_hand = tuple(sorted({*run.by_hand, *found.by_hand}))
+    return replace(run, clustering=found.clustering, grouped=grouped, choice=choice, taken=found.digest,
+                   by_hand=by_hand),found.text
+
+
+# %% ../nbs/59_updates.ipynb #91ba353c
+def _kept_by_hand(run:Run, found:Clustering, names:list[str])->Clustering:
+    "Clusters of files that were changed: an image that a person put into one stays there"
+    label = dict(zip(run.clustering.images.names, run.clustering.labels))
+    mine = np.array([o in label and o in set(run.by_hand) for o in names], dtype=bool)
+    if not mine.any(): return found
+    labels = np.where(mine, [label.get(o, 0) for o in names], found.labels)
+    sure = None if found.agreement is None else np.where(mine, 1., found.agreement)
+    return replace(found, labels=labels.astype(np.int64), agreement=sure)
 
 def _joined(run:Run, new:Features, found:Clustering, at:list[int], images:ImageTable)->tuple[Features,Clustering]:
     "What is known of `images`, which are at the positions `at` where the new rows follow those of the run"
@@ -112,7 +128,7 @@ def _files(run:Run, images:str|Path|Sequence[str|Path]|None)->tuple[Path|None,li
     if given: return None,given,[]
     root = run.clustering.images.root if images is None else images
     if root is None: raise argument_error('images', None, 'a folder or a list of files', 'the run was of a table')
-    root = Path(root).absolute()
+    root = absolute_path(root)
     files = image_files(root, lost.append)
     known = {o.resolve() for o in files}
     old = [root/o for o in run.clustering.images.names]
@@ -138,6 +154,7 @@ def update_run(
     fresh = [o for o,name in zip(files, names) if name not in rows and name not in why]
     new,found = _encode_new(run, check_images(fresh, root, progress=progress('verifying')), progress)
     came = list(map(name_of, new.images.paths))
+    found = _kept_by_hand(run, found, came)
     place = {o:len(old)+i for i,o in enumerate(came)} | rows
     good = [i for i,name in enumerate(names) if name in place]
     if not good: raise NoImagesError(f'{root or "the list"} has no image that can be read any more')
