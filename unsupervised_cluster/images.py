@@ -215,7 +215,7 @@ def find_images(
     everything:bool=False, # Search also the subfolders that `no_photos` knows?
 )->ImageTable: # At least one image, in natural order, and what was set aside
     "Find and verify the images below `folder`; nothing in it is changed"
-    folder,unread,skipped = absolute_path(folder),[],[]
+    unread,skipped = [],[]
     files = image_files(folder, unread.append, lambda *args: skipped.append(args), everything)
     table = check_images(files, folder, n_workers, progress)
     table = ImageTable(table.paths, table.sizes, (*table.broken, *map(unread_folder, unread)), table.root)

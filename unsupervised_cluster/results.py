@@ -38,8 +38,10 @@ def absolute_path(
     path:str|Path, # Relative to the working directory, or absolute
 )->Path: # Without '..'
     "Where a file is; links are kept, but for those that a '..' steps out of"
-    path = Path(path).absolute()
-    return path if '..' not in path.parts else Path(os.path.realpath(path.parent))/path.name
+    parts = Path(path).absolute().parts
+    if '..' not in parts: return Path(*parts)
+    n = len(parts)-parts[::-1].index('..')
+    return Path(os.path.realpath(Path(*parts[:n])), *parts[n:])
 
 # %% ../nbs/01_results.ipynb #cd91eec7
 @dataclass(frozen=True, repr=False, eq=False)
