@@ -1,5 +1,5 @@
 "Importing the package changes nothing outside it, and what only reads results starts without torch"
-import ast,builtins,subprocess,sys
+import ast,builtins,os,subprocess,sys
 from configparser import ConfigParser
 from pathlib import Path
 import pytest
@@ -10,7 +10,8 @@ LIB = ROOT/'unsupervised_cluster'
 
 def python(code, *args, cwd=None):
     "What a fresh interpreter prints when it runs `code`"
-    done = subprocess.run([sys.executable, '-c', code, *args], cwd=cwd, capture_output=True, text=True, timeout=300)
+    environ = {k:v for k,v in os.environ.items() if not k.startswith('KMP_')} # Which other tests may have set
+    done = subprocess.run([sys.executable, '-c', code, *args], cwd=cwd, env=environ, capture_output=True, text=True, timeout=300)
     assert done.returncode==0, done.stderr
     return done.stdout.strip()
 

@@ -8,6 +8,7 @@ __all__ = ['MAX_SIZE', 'ARGUMENT_RULES', 'SUMMARY_RULES', 'check_summary', 'chec
 # %% ../nbs/58_run_checks.ipynb #e952f8d4
 import re
 from pathlib import Path
+from .quiet import fastai # before all others: it leaves `random` as it is
 from sklearn.base import BaseEstimator
 from torch import nn
 from .checks import PATH,Rule,check_values,dict_of,list_of,number,one_of,or_none,text,whole

@@ -136,10 +136,9 @@ def path_hider(
     most:int=1000, # Characters of a text at most; the rest is cut off
 )->Callable[[str],str]: # From a text to what may be seen of it
     "A function that takes the absolute paths of this machine out of a text"
-    own = [tempfile.gettempdir(), '.', sys.prefix, sys.base_prefix]
-    if os.path.isabs(home := os.path.expanduser('~')): own.append(home)
-    steps = [_without(folders), _without(own)]
-    if anything: steps.append(lambda text: _PATH.sub(_last_part, text))
+    own,home = [tempfile.gettempdir(), '.', sys.prefix, sys.base_prefix],os.path.expanduser('~')
+    steps = [_without(folders), _without([home]*os.path.isabs(home)), _without(own)]
+    if anything: steps.insert(2, lambda text: _PATH.sub(_last_part, text))
     def hide(text:str)->str:
         if anything: text = text[:most]
         if '/' not in text and '\\' not in text: return text
