@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['PATH', 'Rule', 'whole', 'number', 'one_of', 'text', 'or_none', 'list_of', 'dict_of', 'check_values', 'rules_for',
-           'small_numbers']
+           'plain_rules', 'small_numbers']
 
 # %% ../nbs/01_checks.ipynb #1045a1d4
-import math,os
+import inspect,math,os
 from collections.abc import Callable,Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -111,6 +111,18 @@ def rules_for(
     if other := sorted(names^set(rules)):
         raise TypeError(f'{cls.__name__} and its rules: {other} are in one of the two only')
     return rules
+
+# %% ../nbs/01_checks.ipynb #bdfbec79
+def _is_plain(o:Any)->bool:
+    "Is it a value, or a short list of values, that costs nothing to have?"
+    if type(o) is list: return len(o)<=1000 and all(map(_is_plain, o))
+    return o is None or type(o) is bool or type(o) is str and len(o)<=1000 or type(o) in (int,float) and abs(o)<=2**31
+
+def plain_rules(
+    cls:type, # Built from a file as `cls(**arguments)`
+)->dict[str,Rule]: # One for each argument of its constructor
+    "Rules for a class that has none of its own"
+    return {o:Rule('a plain value', _is_plain) for o in inspect.signature(cls).parameters}
 
 # %% ../nbs/01_checks.ipynb #d552b6e8
 def small_numbers(

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator,TransformerMixin
 from sklearn.exceptions import NotFittedError
 from torch import nn
 from .backbone import BackboneEncoder
-from .checks import Rule,check_values,list_of,number,one_of,or_none,rules_for,text,whole
+from .checks import Rule,check_values,list_of,number,one_of,or_none,plain_rules,rules_for,text,whole
 from .contrastive import VIEWS
 from .contrastive_encoder import ContrastiveEncoder
 from .core import (ClusterError,SavedFileError,argument_error,read_arrays,saved_file,short_repr,
@@ -237,11 +237,12 @@ ENCODER_RULES:dict[str,dict[str,Rule]] = dict(
 # %% ../nbs/39_encoders.ipynb #5c7b6026
 def _said_encoder(head:dict, model:nn.Module|None, path:str|Path)->BaseEstimator:
     "The encoder that the header of a file describes, not fitted yet"
-    if type(name := head.get('name')) is not str or name not in ENCODER_RULES:
+    if type(name := head.get('name')) is not str or name not in {*ENCODER_RULES, *ENCODERS}:
         raise SavedFileError(f'{path} is damaged: its encoder is {short_repr(name)}, wanted one of '
                              f'{", ".join(ENCODER_RULES)}')
     if name!='backbone': saved_file(path, 2**29) # The large networks are others'
-    kwargs = check_values(head.get('arguments'), ENCODER_RULES[name], f'{path} is damaged')
+    rules = ENCODER_RULES.get(name) or plain_rules(ENCODERS[name])
+    kwargs = check_values(head.get('arguments'), rules, f'{path} is damaged')
     encoder = Codebooks(**kwargs).attach(model) if name=='codebooks' else make_encoder(name, model, **kwargs)
     if name=='gradients' and encoder.n_patches(encoder.size or 128)*encoder.n_gaussians*min(encoder.n_pca, 128)>2**30:
         raise SavedFileError(f'{path} is damaged: an encoder of so many descriptors and Gaussians would take very long')

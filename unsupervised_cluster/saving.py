@@ -19,7 +19,7 @@ from fastcore.foundation import L
 from safetensors.torch import save_file
 from torch import Tensor,nn
 from .callbacks import KeepBest
-from .checks import check_values,list_of,number,one_of,or_none,rules_for,whole
+from .checks import check_values,list_of,number,one_of,or_none,plain_rules,rules_for,whole
 from .core import ArgumentError,SavedFileError,argument_error,read_arrays,short_repr,write_arrays
 from .history import history_dict,history_from
 from .models import DECODERS,ConvAutoencoder
@@ -116,7 +116,7 @@ def said_model(
     "The model that a file describes, to see how large its arrays must be, or a `SavedFileError`"
     if type(name := head.get('model')) is not str or name not in MODELS:
         raise SavedFileError(f'{where}: its model is {short_repr(name)}, wanted one of {", ".join(MODELS)}')
-    config = check_values(head.get('config'), MODEL_RULES[name], where)
+    config = check_values(head.get('config'), MODEL_RULES.get(name) or plain_rules(MODELS[name]), where)
     try:
         with torch.device('meta'): model = MODELS[name](**config)
     except (ArgumentError, RuntimeError) as e: raise SavedFileError(f'{where}: {e}') from e
