@@ -573,8 +573,8 @@ def random_change(top, chance):
 
 def photos_left(folder):
     "The contents of the files that are no links and not empty: what an undo must leave, wherever links lead"
-    lists = MANIFEST,JOURNAL
-    found = {o.read_bytes() for o in Path(folder).rglob('*') if o.name not in lists and o.is_file() and not o.is_symlink()}
+    is_list = lambda o: o.name in (MANIFEST, JOURNAL) or o.name[0]=='.' and o.suffix=='.json' # Whole, or being written
+    found = {o.read_bytes() for o in Path(folder).rglob('*') if not is_list(o) and o.is_file() and not o.is_symlink()}
     return found-{b''}
 
 # ---- Run folders with any value or array changed
