@@ -212,7 +212,7 @@ def attacked(run, trials, kept=bad.MIXED):
         change(copy)
         if what not in kept: bad.forge(copy)
         try: ImageClusterer.load(copy)
-        except ClusterError as e: error = str(e).replace(str(copy), 'RUN').splitlines()[0]
+        except ClusterError as e: error = re.sub(rf'{re.escape(tempfile.gettempdir())}/tmp\w*/?', '', str(e).replace(str(copy), 'RUN').splitlines()[0])
         else: error = None
         yield what,None if (run.parent/'attacked').exists() else error
 
