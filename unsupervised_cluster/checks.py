@@ -7,7 +7,7 @@ __all__ = ['PATH', 'Rule', 'whole', 'number', 'one_of', 'text', 'or_none', 'list
            'plain_rules', 'small_numbers']
 
 # %% ../nbs/01_checks.ipynb #1045a1d4
-import inspect,math,os
+import inspect,os
 from collections.abc import Callable,Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -10,11 +10,11 @@ import argparse,os,signal,sys,warnings
 from collections.abc import Iterator,Sequence
 from contextlib import contextmanager,suppress
 from pathlib import Path
+from typing import Any
 from . import __version__
 from .core import ArgumentError,ClusterError,argument_error,keep_freed_memory,print_progress,say
 from .clustering import Clustering
-from .file_names import free_name
-from .runs import check_run_folder,kept_training
+from .runs import check_run_folder,free_path,kept_training
 
 # %% ../nbs/62_cli.ipynb #b64e0a62
 #: Values of `--features`: the names of `ENCODERS`, which are not imported before there is work
@@ -87,12 +87,11 @@ def choose_folders(
     return folder,out
 
 # %% ../nbs/62_cli.ipynb #97eaee52
-def _save(clusterer:'ImageClusterer', out:Path)->Path:
+def _save(clusterer:Any, out:Path)->Path:
     "Write the run folder, or one beside it if its place was taken meanwhile; which one"
     try: return clusterer.save(out)
     except ArgumentError as e:
-        taken = {o.name.casefold():1 for o in out.absolute().parent.iterdir()}
-        other = clusterer.save(out.absolute().with_name(free_name(f'{out.name}-new', taken)))
+        other = clusterer.save(free_path(out.absolute().with_name(f'{out.name}-new')))
         raise ClusterError(f'{e}. The run is in {other}') from e
 
 def _update(folder:Path, out:Path, quiet:bool)->Clustering:

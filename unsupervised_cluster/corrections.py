@@ -102,7 +102,7 @@ def _changed(folder:Path)->list[Path]:
     "The files of a run folder that may have corrections, the newest first"
     if not folder.is_dir(): return []
     names = [o for o in os.listdir(folder) if EDITS.fullmatch(o)]
-    names += [o for o in changed_files(folder) if o=='clusters.csv']
+    names += changed_files(folder, ['clusters.csv'])
     return sorted((folder/o for o in names if (folder/o).is_file()), key=lambda o: -o.stat().st_mtime_ns)
 
 def _read_corrections(path:Path, clustering:Clustering, features:Features)->tuple[Clustering,np.ndarray]:

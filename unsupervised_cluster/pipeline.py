@@ -29,6 +29,7 @@ from .learner import get_recipe
 from .nuisance import nuisance_report
 from .pixels import PixelStore,decode_images
 from .results import Features,ImageTable
+from .run_checks import MAX_SIZE
 from .saved_runs import Run
 from .shards import encode_shards
 from .torchrun import check_processes,train_on_processes
@@ -88,7 +89,7 @@ def _check(self:ImageClusterer):
         raise argument_error('lr', lr, 'a number above 0')
     if not _is_whole(self.seed, 0, 2**32-1):
         raise argument_error('seed', self.seed, 'a whole number from 0 to 4,294,967,295')
-    most = 1448 if needs_autoencoder(self.features) else 2048 # What can be loaded again
+    most = 1448 if needs_autoencoder(self.features) else MAX_SIZE # What can be loaded again
     whole = self.size is None or _is_whole(self.size, 4, most)
     if not whole or (needs_autoencoder(self.features) and (self.size or 0)%4):
         raise argument_error('size', self.size, f'a number of pixels divisible by 4, at most {most}, or None')

@@ -152,7 +152,7 @@ def from_dict(cls:ImageTable,
     found = cls(tuple(map(Path, d['paths'])), np.array(d['sizes'], dtype=int).reshape(len(d['paths']), 2),
                 tuple(BrokenFile(Path(p), r) for p,r in d['broken']), root, base)
     named = [*found.paths, *(o.path for o in found.broken)]
-    other = () if outside or not named else [*outside_files(named, root or base), *outside_files(named, found.base)]
+    other = () if outside or not named else [o for top in {root or base, found.base} for o in outside_files(named, top)]
     if not other: return found
     where = f'names files outside of its folder {root or base}, such as {other[0]}' if root or base else 'has no folder'
     raise SavedFileError(f'the saved table of images {where}: if you know who wrote it, load it with `outside=True`')

@@ -4,11 +4,12 @@
 
 # %% auto #0
 __all__ = ['RUN_FILES', 'DATA_FILES', 'WORK', 'EDITS', 'PACKAGES', 'locked', 'run_hashes', 'check_hashes', 'changed_files',
-           'keep_file', 'recover_run', 'check_run_folder', 'run_path', 'run_folder', 'kept_training', 'versions']
+           'keep_file', 'free_path', 'recover_run', 'check_run_folder', 'run_path', 'run_folder', 'kept_training',
+           'versions']
 
 # %% ../nbs/53_runs.ipynb #851de3ee
 import os,platform,re,secrets,time,warnings
-from collections.abc import Iterator
+from collections.abc import Iterator,Sequence
 from contextlib import ExitStack,contextmanager,suppress
 from importlib.metadata import PackageNotFoundError,version
 from pathlib import Path
@@ -86,10 +87,11 @@ def check_hashes(
 # %% ../nbs/53_runs.ipynb #c0f1b8aa
 def changed_files(
     folder:str|Path, # Of a run
-)->list[str]: # Those of `RUN_FILES` that are there and not as they were written
+    names:Sequence[str]=RUN_FILES, # Files to look at: each is read as a whole
+)->list[str]: # Those of them that are there and not as they were written
     "Which files of a run somebody changed; the table of an old run without hashes may be one"
     folder = Path(folder)
-    there = [o for o in RUN_FILES if o!='run.json' and os.path.lexists(folder/o)]
+    there = [o for o in names if o!='run.json' and os.path.lexists(folder/o)]
     try: known = _written(folder)
     except SavedFileError: return there
     if known is None: return [o for o in there if o=='clusters.csv']
@@ -106,10 +108,14 @@ def keep_file(
 )->Path: # Its new name
     "Give a file another name that is free, such as `clusters-kept.csv`"
     path = Path(path)
-    taken = {o.name.casefold():1 for o in path.parent.iterdir()}
-    kept = path.with_name(free_name(f'{path.stem}-kept{path.suffix}', taken))
-    path.rename(kept)
-    return kept
+    return path.rename(free_path(path.with_name(f'{path.stem}-kept{path.suffix}')))
+
+def free_path(
+    path:str|Path, # A name in a folder that is there
+)->Path: # The same, or with a number where it is taken: 'run (2)'
+    "A name beside others that none of them has"
+    path = Path(path)
+    return path.with_name(free_name(path.name, {o.name.casefold():1 for o in path.parent.iterdir()}))
 
 # %% ../nbs/53_runs.ipynb #9af94ad9
 _PART,_STAGE = re.compile(r'\.[^/]*-[0-9a-f]{8}(\.\w+)?'),re.compile('new-[0-9a-f]{8}')
@@ -268,13 +274,8 @@ def _swap(stage:Path, folder:Path, digest:str|None):
 def _keep_run(stage:Path, folder:Path)->Path:
     "Where a complete run is now that could not take its place"
     try:
-        kept = folder.with_name(free_name(f'{folder.name}-new', {o.name.casefold():1 for o in folder.parent.iterdir()}))
-        stage.rename(kept)
-        return kept
-    except OSError:
-        kept = folder/f'run-{secrets.token_hex(4)}' # Beside the work folder, which is cleared
-        stage.rename(kept)
-        return kept
+        return stage.rename(free_path(folder.with_name(f'{folder.name}-new')))
+    except OSError: return stage.rename(folder/f'run-{secrets.token_hex(4)}') # Beside the work folder, which is cleared
 
 # %% ../nbs/53_runs.ipynb #ea248963
 @contextmanager

@@ -107,8 +107,8 @@ def _corrected(run:Run)->tuple[Run,str]:
 # %% ../nbs/59_updates.ipynb #91ba353c
 def _kept_by_hand(run:Run, found:Clustering, names:list[str])->Clustering:
     "Clusters of files that were changed: an image that a person put into one stays there"
-    label = dict(zip(run.clustering.images.names, run.clustering.labels))
-    mine = np.array([o in label and o in set(run.by_hand) for o in names], dtype=bool)
+    label,by_hand = dict(zip(run.clustering.images.names, run.clustering.labels)),set(run.by_hand)
+    mine = np.array([o in label and o in by_hand for o in names], dtype=bool)
     if not mine.any(): return found
     labels = np.where(mine, [label.get(o, 0) for o in names], found.labels)
     sure = None if found.agreement is None else np.where(mine, 1., found.agreement)
